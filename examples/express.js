@@ -1,0 +1,16 @@
+import express from 'express'
+import { createUploads } from 'tusker'
+import { diskStore } from 'tusker/disk'
+
+const uploads = await createUploads({ store: diskStore({ directory: './data' }), basePath: '/files/' })
+
+const app = express()
+// Before any parser of bodies: the upload server reads them itself
+app.use('/files', uploads.node)
+app.use(express.json())
+
+const server = app.listen(process.env.PORT ?? 8080, () => {
+  console.log(`listening on http://localhost:${server.address().port}/files/`)
+})
+// Node would end every request after five minutes, uploads included
+server.requestTimeout = 0

@@ -1,0 +1,28 @@
+import { UploadError } from '../core/errors.ts'
+import type { StoredUpload } from '../core/store.ts'
+import type { Upload, UploadId } from '../core/upload.ts'
+import type { Caller } from './commands.ts'
+import type { EngineContext } from './context.ts'
+
+/** Opens an upload that has not expired, of the caller's kind. Throws `upload_not_found` or `upload_gone`. */
+export async function openLive(
+  context: EngineContext,
+  id: UploadId,
+  caller: Pick<Caller, 'completion'> = {},
+): Promise<StoredUpload> {
+  const stored = await context.store.open(id)
+  requireKind(stored.upload, caller)
+  if (hasExpired(stored.upload, new Date())) throw new UploadError('upload_gone')
+  return stored
+}
+
+/** An upload of one protocol is not driven through another by accident. Throws `upload_not_found`. */
+export function requireKind(upload: Upload, { completion }: Pick<Caller, 'completion'>): void {
+  if (completion === undefined || completion === upload.completion) return
+  throw new UploadError('upload_not_found', { message: 'no such upload in this protocol' })
+}
+
+/** Only an unfinished upload expires (tus 1.0, Expiration). */
+export function hasExpired({ complete, expiresAt }: Upload, now: Date): boolean {
+  return !complete && expiresAt !== null && expiresAt.getTime() <= now.getTime()
+}

@@ -1,0 +1,57 @@
+/** What the protocols and downloads need. */
+export const METHODS = ['POST', 'HEAD', 'PATCH', 'OPTIONS', 'GET', 'DELETE']
+
+/** Asked for by clients of the field; listed even to a preflight that does not ask. */
+export const REQUEST_HEADERS = [
+  'Authorization',
+  'Origin',
+  'X-Requested-With',
+  'X-Request-ID',
+  'X-HTTP-Method-Override',
+  'Content-Type',
+  'Tus-Resumable',
+  'Upload-Length',
+  'Upload-Offset',
+  'Upload-Metadata',
+  'Upload-Defer-Length',
+  'Upload-Concat',
+  'Upload-Checksum',
+  'Upload-Complete',
+  'Upload-Incomplete',
+  'Upload-Draft-Interop-Version',
+  'Content-Digest',
+  'Repr-Digest',
+  'Want-Repr-Digest',
+  'If-Match',
+  'If-None-Match',
+  'If-Range',
+  'Range',
+]
+
+/** What a page could not read otherwise. Content-Type, -Length, Last-Modified and Cache-Control need no permission. */
+export const RESPONSE_HEADERS = [
+  'Location',
+  'Tus-Version',
+  'Tus-Resumable',
+  'Tus-Max-Size',
+  'Tus-Extension',
+  'Tus-Checksum-Algorithm',
+  'Upload-Offset',
+  'Upload-Length',
+  'Upload-Metadata',
+  'Upload-Defer-Length',
+  'Upload-Concat',
+  'Upload-Expires',
+  'Upload-Complete',
+  'Upload-Incomplete',
+  'Upload-Limit',
+  'Upload-Draft-Interop-Version',
+  'Content-Digest',
+  'Repr-Digest',
+  'ETag',
+  'Accept-Ranges',
+  'Content-Range',
+  'Content-Disposition',
+  'Allow',
+  'Retry-After',
+]

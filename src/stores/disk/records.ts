@@ -1,0 +1,70 @@
+import { constants } from 'node:fs'
+import { UploadError } from '../../core/errors.ts'
+import type { UploadId } from '../../core/upload.ts'
+import { parseRecord, printRecord, type UploadRecord } from '../record.ts'
+import { failure, isMissing } from './failure.ts'
+import { type Disk, NEW, recordPath, remove, using, writeAll } from './files.ts'
+
+/** More than this is no record, whatever its name says. */
+const LARGEST = 16 * 1024 * 1024
+
+/** A record and when its file last changed. */
+export interface FoundRecord {
+  readonly record: UploadRecord
+  readonly changedAt: Date
+}
+
+/**
+ * Reads the record of an upload. Null if there is none.
+ * @throws UploadError as `parseRecord`, and `storage_busy`, `storage_failed`
+ */
+export async function readRecord(disk: Disk, id: UploadId): Promise<FoundRecord | null> {
+  const path = recordPath(disk, id)
+  const calls = disk.gaits.quick()
+  let file: number
+  try {
+    file = await calls.open(path, constants.O_RDONLY)
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw failure(error, `open ${path}`)
+  }
+  try {
+    return await using(calls, file, path, async () => {
+      const stats = await calls.stat(file)
+      // An empty one is what a loss of power leaves of a record that was not synced: the upload was not promised yet.
+      if (!stats.isFile() || stats.size === 0) return null
+      if (stats.size > LARGEST) throw new UploadError('storage_failed', { hint: `${path} is too large for a record` })
+      const buffer = Buffer.allocUnsafe(stats.size)
+      let filled = 0
+      for (let count = -1; filled < buffer.length && count !== 0; filled += count) {
+        count = await calls.read(file, buffer.subarray(filled), filled)
+      }
+      // tusd writes a record when it creates the upload, and again when the length is declared. A copy is younger than its text.
+      const createdAt = stats.birthtimeMs > 0 && stats.birthtimeMs < stats.mtimeMs ? stats.birthtime : stats.mtime
+      return { record: parseRecord(buffer.toString('utf8', 0, filled), id, createdAt), changedAt: stats.mtime }
+    })
+  } catch (error) {
+    throw failure(error, `read ${path}`)
+  }
+}
+
+/**
+ * Puts a record in place of an older one, or of none: whoever reads it, and whenever the process dies, finds all of the old or
+ * all of the new. With `sync` also when the power fails; its name is durable once the folder is synced.
+ */
+export async function writeRecord(disk: Disk, record: UploadRecord, sync: boolean): Promise<void> {
+  const path = recordPath(disk, record.id)
+  const calls = disk.gaits.quick()
+  const temporary = disk.temporary(path)
+  try {
+    const file = await calls.open(temporary, NEW, disk.filePerms)
+    await using(calls, file, temporary, async () => {
+      await writeAll(calls, file, [Buffer.from(printRecord(record))], 0)
+      if (sync) await calls.sync(file)
+    })
+    await calls.rename(temporary, path)
+  } catch (error) {
+    await remove(calls, temporary).catch(() => false)
+    throw failure(error, `write ${path}`)
+  }
+}
