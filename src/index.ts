@@ -1,15 +1,21 @@
 export type { Body, BodySink } from './core/body.ts'
 export { ERRORS, type ErrorCode, type ErrorDetails, UploadError } from './core/errors.ts'
-export type {
-  CreateChanges,
-  Hooks,
-  Rejection,
-  ReplyPatch,
-  RequestInfo,
+export { EVENT_TYPES, type EventType, type LifecycleEvent, type UploadEvents } from './core/events.ts'
+export {
+  type CreateChanges,
+  type Hooks,
+  MOMENTS,
+  type Moment,
+  type Occasion,
+  type Rejection,
+  type ReplyPatch,
+  type RequestInfo,
 } from './core/hooks.ts'
 export type { Lock, Locker } from './core/locker.ts'
 export type { Log, LogFields } from './core/log.ts'
+export { isNoteName, type Notes } from './core/notes.ts'
 export type { Activity, Gauges, Observer, RequestSpan, Span, StoreCall, UploadEvent } from './core/observer.ts'
+export type { Authorize, Grant, Operation, Quota, Verdict } from './core/rights.ts'
 export type { Batch, Bytes, Store, StoredUpload } from './core/store.ts'
 export {
   type ByteRange,

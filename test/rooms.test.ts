@@ -54,13 +54,28 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   stores: ['stores', 'core'],
   lockers: ['lockers', 'core'],
   metrics: ['metrics', 'core'],
+  hooks: ['hooks', 'core'],
+  rights: ['rights', 'core'],
   tracing: ['tracing', 'core'],
   protocols: ['protocols', 'engine', 'core'],
   http: ['http', 'protocols', 'engine', 'core'],
   testing: ['testing', 'core'],
   'uploads.ts': ['http', 'protocols', 'engine', 'lockers', 'core'],
   'index.ts': ['uploads.ts', 'engine', 'core'],
-  cli: ['cli', 'uploads.ts', 'stores', 'lockers', 'metrics', 'tracing', 'core', 'engine', 'http', 'protocols'],
+  cli: [
+    'cli',
+    'uploads.ts',
+    'stores',
+    'lockers',
+    'metrics',
+    'hooks',
+    'rights',
+    'tracing',
+    'core',
+    'engine',
+    'http',
+    'protocols',
+  ],
 }
 
 /** Files in which a word may stand; nowhere else. */
@@ -104,10 +119,15 @@ const DRIVERS: readonly { readonly packages: readonly string[]; readonly only: R
     packages: ['@aws-sdk/client-s3', '@aws-sdk/s3-request-presigner'],
     only: /^(?:stores\/s3(?:\.ts$|\/)|cli\/s3\/)/,
   },
+  {
+    packages: ['@connectrpc/connect', '@connectrpc/connect-node', '@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2'],
+    only: /^hooks\/grpc(?:\.ts$|\/)/,
+  },
+  { packages: ['jose'], only: /^rights\/jwt(?:\.ts$|\/)/ },
 ]
 
 /** Who may say at the top that it needs a driver: the others load it by `import()` once it is wanted, or import types. */
-const DRIVER_ROOMS = /^stores\/s3(?:\.ts$|\/)/
+const DRIVER_ROOMS = /^(?:stores\/s3|hooks\/grpc|rights\/jwt)(?:\.ts$|\/)/
 
 describe('the rooms of the house', () => {
   it('has sources to look at', () => {
@@ -144,7 +164,9 @@ describe('the rooms of the house', () => {
       if (DRIVER_ROOMS.test(path)) return false
       const names = [...code.matchAll(/^import (?!type\b)[^'\n]*from '([^']+)'/gm)].map((match) => match[1] ?? '')
       return names.some(
-        (name) => DRIVERS.some(({ packages }) => packages.includes(name)) || /stores\/s3\.ts$/.test(name),
+        (name) =>
+          DRIVERS.some(({ packages }) => packages.includes(name)) ||
+          /(?:stores\/s3|hooks\/grpc|rights\/jwt)\.ts$/.test(name),
       )
     })
     expect(atOnce.map(({ path }) => path)).toEqual([])

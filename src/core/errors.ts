@@ -19,9 +19,12 @@ export const ERRORS = {
   append_too_small: row(400, 'ERR_APPEND_TOO_SMALL', 'the body is smaller than one request may bring'),
   digest_mismatch: row(400, 'ERR_DIGEST_MISMATCH', 'the whole upload does not match its digest; it was removed'),
   upload_rejected: row(400, 'ERR_UPLOAD_REJECTED', 'the upload was rejected'),
+  upload_stopped: row(400, 'ERR_UPLOAD_STOPPED', 'the upload was stopped by the server'),
   termination_rejected: row(400, 'ERR_UPLOAD_TERMINATION_REJECTED', 'the termination was rejected'),
   upload_interrupted: row(400, 'ERR_UPLOAD_INTERRUPTED', 'another request for this upload took over'),
   connection_lost: row(400, 'ERR_UNEXPECTED_EOF', 'the request body ended early'),
+  unauthorized: row(401, 'ERR_UNAUTHORIZED', 'credentials are missing or not valid'),
+  forbidden: row(403, 'ERR_FORBIDDEN', 'this is not allowed to you'),
   origin_not_allowed: row(403, 'ERR_ORIGIN_NOT_ALLOWED', 'pages of this origin may not use the server'),
   final_upload: row(403, 'ERR_MODIFY_FINAL', 'a final upload takes no bytes'),
   upload_not_found: row(404, 'ERR_UPLOAD_NOT_FOUND', 'no such upload'),
@@ -39,6 +42,7 @@ export const ERRORS = {
   range_not_satisfiable: row(416, 'ERR_RANGE_NOT_SATISFIABLE', 'the range lies outside the upload'),
   lock_timeout: row(423, 'ERR_UPLOAD_LOCKED', 'the upload is in use by another request'),
   too_many_requests: row(429, 'ERR_TOO_MANY_REQUESTS', 'too many requests from this address; try again later'),
+  quota_uploads: row(429, 'ERR_QUOTA_EXCEEDED', 'too many unfinished uploads; finish or remove one first'),
   read_timeout: row(500, 'ERR_READ_TIMEOUT', 'no bytes arrived in time; what came before is kept'),
   lock_lost: row(500, 'ERR_LOCK_LOST', 'the lock of the upload was lost'),
   hook_failed: row(500, 'ERR_HOOK_FAILED', 'a hook failed'),
@@ -48,6 +52,7 @@ export const ERRORS = {
   not_implemented: row(501, 'ERR_NOT_IMPLEMENTED', 'this is not implemented or was turned off'),
   storage_busy: row(503, 'ERR_STORAGE_BUSY', 'the storage cannot take more at the moment'),
   shutdown: row(503, 'ERR_SERVER_SHUTDOWN', 'the server is shutting down; what came is kept'),
+  quota_bytes: row(507, 'ERR_QUOTA_EXCEEDED', 'the quota of bytes for unfinished uploads is used up'),
   storage_full: row(507, 'ERR_STORAGE_FULL', 'the storage is full; what came is kept'),
 } as const
 

@@ -1,3 +1,4 @@
+import type { Notes } from './notes.ts'
 import type { ByteRange, Digests, NewUpload, Upload, UploadId } from './upload.ts'
 
 /** Chunks that arrived together, to be written together. Never empty; no chunk is empty. */
@@ -53,6 +54,11 @@ export interface Store {
    * nobody. Throws what keeps it from writing. Without it the store counts as one that can.
    */
   check?(): Promise<void>
+  /**
+   * Shortcut: keeps small texts beside the uploads. Without it events that no hook took, and what owners have under way, are
+   * forgotten when the process dies.
+   */
+  readonly notes?: Notes
   close?(): Promise<void>
 }
 

@@ -62,6 +62,10 @@ export interface NewUpload {
   readonly createdAt: Date
   /** When the unfinished upload expires; null for never. A finished one does not expire. */
   readonly expiresAt: Date | null
+  /** Whose it is, as rights or a hook said when it was created; absent for nobody's. */
+  readonly owner?: string
+  /** Most bytes of this upload, if that is less than the server's maximum; absent for the server's. */
+  readonly maxSize?: number
   /**
    * Where a hook wants the bytes, in words of the store: `{ Bucket, Key }`. Absent if the store decides, which is the usual
    * case. What cannot be followed is refused with `hook_failed`.

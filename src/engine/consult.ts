@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { UploadError } from '../core/errors.ts'
-import type { CreateChanges, Hooks, Rejection, ReplyPatch, RequestInfo } from '../core/hooks.ts'
+import type { CreateChanges, Hooks, Occasion, Rejection, ReplyPatch, RequestInfo } from '../core/hooks.ts'
 import type { NewUpload, Upload } from '../core/upload.ts'
 import type { EngineContext } from './context.ts'
 
@@ -39,7 +40,8 @@ export async function ask(
 export function tell(context: EngineContext, moment: Telling, upload: Upload, request: RequestInfo): void {
   const hook = context.hooks[moment]
   if (hook === undefined) return
-  const told = guarded(context, moment, async () => hook.call(context.hooks, upload, request))
+  const occasion: Occasion = { id: randomUUID(), at: new Date(), attempt: 1 }
+  const told = guarded(context, moment, async () => hook.call(context.hooks, upload, request, occasion))
   context.background('hook.failed', told, request)
 }
 

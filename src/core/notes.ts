@@ -1,0 +1,19 @@
+/**
+ * Small texts that outlive the process, kept by a store beside its uploads: what must not be forgotten when the process dies. A name
+ * is made of segments of `a-z`, `0-9`, `-` and `.`, none beginning with a dot, joined by `/`; 200 characters at most.
+ */
+export interface Notes {
+  /** Writes a note, in place of an older one or of none. Whoever reads it finds all of the old or all of the new. Durable as the store is. */
+  put(name: string, text: string): Promise<void>
+  /** Null if there is none. */
+  get(name: string): Promise<string | null>
+  /** Succeeds if there is none. */
+  remove(name: string): Promise<void>
+  /** Names of all notes in a folder: `list('outbox')` finds `outbox/a`. In any order; what comes and goes meanwhile may be missed. */
+  list(folder: string): AsyncIterable<string>
+}
+
+/** Whether a store may take `name` for the name of a file or an object without looking at it again. */
+export function isNoteName(name: string): boolean {
+  return name.length <= 200 && /^[a-z0-9-][a-z0-9.-]*(\/[a-z0-9-][a-z0-9.-]*)*$/.test(name)
+}
