@@ -42,4 +42,11 @@ export type {
   Readable,
   Readiness,
 } from './engine/commands.ts'
-export { type CorsOptions, createUploads, type FetchContext, type Uploads, type UploadsOptions } from './uploads.ts'
+export {
+  type CorsOptions,
+  createUploads,
+  type FetchContext,
+  type Quotas,
+  type Uploads,
+  type UploadsOptions,
+} from './uploads.ts'

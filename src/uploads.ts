@@ -1,10 +1,14 @@
-import type { Hooks } from './core/hooks.ts'
+import type { UploadEvents } from './core/events.ts'
+import type { Hooks, RequestInfo } from './core/hooks.ts'
 import type { Locker } from './core/locker.ts'
 import { type Log, silent } from './core/log.ts'
-import { type Observer, together } from './core/observer.ts'
+import { together as allOf, type Observer } from './core/observer.ts'
+import type { Authorize } from './core/rights.ts'
 import type { Store } from './core/store.ts'
 import type { Engine, Readiness } from './engine/commands.ts'
+import type { Quotas } from './engine/context.ts'
 import { createEngine } from './engine/engine.ts'
+import { together } from './engine/together.ts'
 import { type CorsOptions, createCors } from './http/cors.ts'
 import { representation } from './http/download.ts'
 import { createFetchDoor, type FetchDoor } from './http/fetch.ts'
@@ -14,10 +18,12 @@ import { createNodeDoor, type NodeDoor } from './http/node.ts'
 import { createProxies } from './http/proxy.ts'
 import { createRate } from './http/rate.ts'
 import { memoryLocker } from './lockers/memory.ts'
+import { checkOptions } from './options.ts'
 import { createIetf } from './protocols/ietf/ietf.ts'
 import { INTEROP_VERSIONS } from './protocols/ietf/interop.ts'
 import { createTus, tusExtensions } from './protocols/tus/tus.ts'
 
+export type { Quotas } from './engine/context.ts'
 export type { CorsOptions } from './http/cors.ts'
 export type { FetchContext } from './http/fetch.ts'
 
@@ -41,8 +47,10 @@ export interface UploadsOptions {
   readonly trustProxy?: boolean | readonly string[]
   /** What pages of other origins may do; `false` sends no CORS headers. Default: everything, without credentials. */
   readonly cors?: false | CorsOptions
-  /** Largest upload. Default: 0, no limit. */
-  readonly maxSize?: number
+  /**
+   * Largest upload: a number, or a function of the request that creates it, which may take its time. 0 is no limit, which is the default.
+   */
+  readonly maxSize?: number | ((request: RequestInfo) => number | Promise<number>)
   /** Time after its creation at which an unfinished upload expires and is removed. Default: 0, never. */
   readonly expireAfter?: number
   /** Default: false. GET answers 405. */
@@ -69,8 +77,28 @@ export interface UploadsOptions {
    * `upload.digests`. Every upload is read once for it. Default: none but those that clients of the IETF draft ask for.
    */
   readonly recordDigest?: 'sha256' | 'sha512'
-  /** Functions called at moments in an upload's life. */
-  readonly hooks?: Hooks
+  /**
+   * Functions called at moments in an upload's life. Several sets are called in their order: the first that says no decides, and each
+   * sees what the ones before have changed.
+   */
+  readonly hooks?: Hooks | readonly Hooks[]
+  /** Least time between two calls of postReceive, and two `progress` events, for one transfer. Default: 1,000. */
+  readonly progressInterval?: number
+  /** preFinish and postFinish are called for partial uploads of a concatenation, too, as tusd does. Default: false. */
+  readonly partialFinish?: boolean
+  /**
+   * Deliveries of postFinish and postTerminate before an event is given up, which is logged and counted. Default: 20, over a bit
+   * more than an hour.
+   */
+  readonly hookAttempts?: number
+  /** Pause behind the first delivery that failed; doubles each time, up to five minutes. Default: 1,000. */
+  readonly hookBackoff?: number
+  /** Decides on every request: `jwtRights()` of `tusker/jwt`, or a function of your own. Default: everything is allowed. */
+  readonly authorize?: Authorize
+  /** How requests for another's upload are answered: as if it did not exist, or with 403. Default: 404. */
+  readonly refuseWith?: 404 | 403
+  /** What owners and addresses may have under way. Owners are named by `authorize` or a preCreate hook. Default: no limits. */
+  readonly quotas?: Quotas
   /** Where events go. Default: nowhere. */
   readonly log?: Log
   /** Who is told what takes time and what is to be counted: `prometheusMetrics()`, `openTelemetry()`. Default: nobody. */
@@ -98,6 +126,8 @@ export interface Uploads {
   readonly extensions: readonly string[]
   /** The interop versions of the IETF draft that are spoken; none if it is off. */
   readonly interopVersions: readonly number[]
+  /** What happens to uploads in this process, to be listened to or iterated. */
+  readonly events: UploadEvents
   /** The verbs behind the doors, for those who route themselves. */
   readonly engine: Engine
   /**
@@ -128,15 +158,16 @@ const SWEEP_AT_LEAST = 1000
  * serving: a `TypeError` that names the option, or an `UploadError` of the store.
  */
 export async function createUploads(options: UploadsOptions): Promise<Uploads> {
-  checkNumbers(options)
-  const { store, locker = memoryLocker(), hooks = {}, log = silent } = options
+  checkOptions(options)
+  const { store, locker = memoryLocker(), log = silent } = options
   const { basePath = DEFAULTS.basePath, relativeLocation = false, trustProxy = false } = options
   const location = createLocation({ basePath, relativeLocation })
   const proxies = createProxies({ trustProxy }, log)
   const cors = createCors(options.cors, log)
   const rate = createRate(options.maxRequestsPerSecond ?? 0)
-  const observer = together(options.observers ?? [])
-  const maxSize = options.maxSize || Number.POSITIVE_INFINITY
+  const observer = allOf(options.observers ?? [])
+  const maxSizeOf = typeof options.maxSize === 'function' ? options.maxSize : undefined
+  const maxSize = (typeof options.maxSize === 'number' && options.maxSize) || Number.POSITIVE_INFINITY
   const expireAfter = options.expireAfter || null
   const downloads = !options.disableDownload
   const termination = !options.disableTermination
@@ -144,15 +175,23 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
   const engine = await createEngine({
     store,
     locker,
-    hooks,
+    hooks: together(options.hooks ?? {}),
     log,
     observer,
     maxSize,
+    maxSizeOf,
     expireAfter,
     networkTimeout,
     acquireLockTimeout: options.acquireLockTimeout ?? DEFAULTS.acquireLockTimeout,
     maxBufferedBytes: options.maxBufferedBytes ?? DEFAULTS.maxBufferedBytes,
     recordDigest: options.recordDigest,
+    authorize: options.authorize,
+    refuseWith: options.refuseWith,
+    quotas: options.quotas,
+    progressInterval: options.progressInterval,
+    partialFinish: options.partialFinish,
+    hookAttempts: options.hookAttempts,
+    hookBackoff: options.hookBackoff,
   })
   const features = { expires: expireAfter !== null, termination, concatenation: !options.disableConcatenation }
   const tus = createTus({ ...features, engine, maxSize, represent: downloads ? representation : () => ({}) })
@@ -170,6 +209,7 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     fetch: createFetchDoor(handle, log),
     extensions: tusExtensions(features, true),
     interopVersions: disableIetf ? [] : INTEROP_VERSIONS,
+    events: engine.events,
     engine,
     ready: () => engine.ready(),
     close: (grace) => {
@@ -198,29 +238,5 @@ function sweepEvery(engine: Engine, expireAfter: number, log: Log): () => void {
   return () => {
     stopped = true
     clearTimeout(timer)
-  }
-}
-
-/** The longest that a timer of Node can wait, in milliseconds: 24.8 days. */
-const LONGEST = 2 ** 31 - 1
-
-/** Least and most of the options that are numbers. Less in memory than one read of a socket would let nothing through. */
-const RANGES = [
-  ['maxSize', 0, Number.MAX_SAFE_INTEGER],
-  ['minSize', 0, Number.MAX_SAFE_INTEGER],
-  ['maxAppendSize', 0, Number.MAX_SAFE_INTEGER],
-  ['minAppendSize', 0, Number.MAX_SAFE_INTEGER],
-  ['expireAfter', 0, Number.MAX_SAFE_INTEGER],
-  ['networkTimeout', 0, LONGEST],
-  ['acquireLockTimeout', 0, LONGEST],
-  ['maxRequestsPerSecond', 0, 10_000_000],
-  ['maxBufferedBytes', 64 * 1024, Number.MAX_SAFE_INTEGER],
-] as const
-
-function checkNumbers(options: UploadsOptions): void {
-  for (const [name, least, most] of RANGES) {
-    const value = options[name]
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) continue
-    throw new TypeError(`${name} must be a whole number from ${least} to ${most}, but is ${value}`)
   }
 }

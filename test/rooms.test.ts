@@ -60,7 +60,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   protocols: ['protocols', 'engine', 'core'],
   http: ['http', 'protocols', 'engine', 'core'],
   testing: ['testing', 'core'],
-  'uploads.ts': ['http', 'protocols', 'engine', 'lockers', 'core'],
+  'options.ts': ['uploads.ts', 'core'],
+  'uploads.ts': ['options.ts', 'http', 'protocols', 'engine', 'lockers', 'core'],
   'index.ts': ['uploads.ts', 'engine', 'core'],
   cli: [
     'cli',

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Log } from '../core/log.ts'
-import { addressGroup } from '../http/address.ts'
+import { addressGroup } from '../engine/address.ts'
 
 export interface AdmissionLimits {
   /** Connections at once; 0 for no limit. */

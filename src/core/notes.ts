@@ -17,3 +17,20 @@ export interface Notes {
 export function isNoteName(name: string): boolean {
   return name.length <= 200 && /^[a-z0-9-][a-z0-9.-]*(\/[a-z0-9-][a-z0-9.-]*)*$/.test(name)
 }
+
+/** Notes that end with the process, for stores that keep none. */
+export function memoryNotes(): Notes {
+  const notes = new Map<string, string>()
+  return {
+    async put(name, text) {
+      notes.set(name, text)
+    },
+    get: async (name) => notes.get(name) ?? null,
+    async remove(name) {
+      notes.delete(name)
+    },
+    async *list(folder) {
+      for (const name of [...notes.keys()]) if (name.startsWith(`${folder}/`)) yield name
+    },
+  }
+}

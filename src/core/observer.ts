@@ -67,6 +67,8 @@ export interface Observer {
   begin(activity: Activity): Span
   /** A hook is called: `preCreate`. */
   hook(moment: string): Span
+  /** An event was given up that no hook took: `postFinish`. */
+  gaveUp(moment: string): void
   /** A lock was held by somebody, who is asked to stop. */
   takeover(): void
   /** The store has taken bytes that a client sent. */
@@ -82,6 +84,7 @@ export const unobserved: Observer = {
   request: () => NO_SPAN,
   begin: () => NO_SPAN,
   hook: () => NO_SPAN,
+  gaveUp: () => undefined,
   takeover: () => undefined,
   received: () => undefined,
   upload: () => undefined,
@@ -113,6 +116,10 @@ function pair(one: Observer, other: Observer): Observer {
     },
     begin: (activity) => pairSpan(one.begin(activity), other.begin(activity)),
     hook: (moment) => pairSpan(one.hook(moment), other.hook(moment)),
+    gaveUp(moment) {
+      one.gaveUp(moment)
+      other.gaveUp(moment)
+    },
     takeover() {
       one.takeover()
       other.takeover()

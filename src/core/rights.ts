@@ -21,7 +21,7 @@ export interface Quota {
   readonly maxUploads?: number
   /** Bytes of unfinished uploads: their lengths, as far as known, or else what they hold. */
   readonly maxBytes?: number
-  /** Creations in a minute, on average over ten. */
+  /** Creations in a minute. What was not used of one minute is there in the next. */
   readonly creationsPerMinute?: number
 }
 
@@ -31,6 +31,10 @@ export interface Grant {
   readonly owner?: string | null
   /** Creation: most bytes of the upload. */
   readonly maxSize?: number
+  /**
+   * Creation: query to be added to the URL of the upload, without the `?`, for a client that has its rights by the URL: `access_token=...`.
+   */
+  readonly urlQuery?: string
   /** Replaces the quota that the server gives every owner. */
   readonly quota?: Quota
 }

@@ -1,17 +1,20 @@
 import { UploadError } from '../core/errors.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { Upload } from '../core/upload.ts'
+import { authorize } from './authorize.ts'
 import type { AppendCommand, Caller, Outcome } from './commands.ts'
 import { complete, isDue } from './complete.ts'
 import type { EngineContext } from './context.ts'
 import { type Admitted, admitDeclared, type Settled, settleDeclared } from './declared.ts'
 import { hold } from './hold.ts'
 import type { Job } from './job.ts'
-import { openLive } from './open.ts'
-import { type Taken, take } from './take.ts'
+import { mostOf, openLive } from './open.ts'
+import { quotaOf, reserveLength } from './quota.ts'
+import { type Taken, takeWithin } from './take.ts'
 
 /** `Engine.append`. */
 export async function append(context: EngineContext, command: AppendCommand, caller: Caller): Promise<Outcome> {
+  const grant = await authorize(context, 'append', command.id, caller)
   return hold(context, command.id, caller, async (job) => {
     const stored = await openLive(context, command.id, caller)
     const { content, declaration, witness } = command
@@ -19,9 +22,12 @@ export async function append(context: EngineContext, command: AppendCommand, cal
       declaration === undefined
         ? admit(context, stored.upload, command)
         : await admitDeclared(context, job, stored, command, declaration, caller)
+    const quota = quotaOf(context, grant)
+    if (length !== null) await reserveLength(context, quota, stored.upload, length, caller)
     // A checksum that fails must leave the length undeclared, too (tus 1.0, Checksum); so there it waits for the bytes.
     if (length !== null && content.checksum === null) await stored.setLength(length)
-    const taken = await take(context, job, stored, content, limit, caller, witness?.saved)
+    const coming = { content, limit, quota, saved: witness?.saved, length }
+    const taken = await takeWithin(context, job, stored, coming, caller)
     if (length !== null && content.checksum !== null) {
       job.assertHeld()
       await stored.setLength(length)
@@ -67,7 +73,7 @@ function admit(context: EngineContext, upload: Upload, { offset, length, content
   if (offset !== upload.offset) throw new UploadError('offset_mismatch', { offset: upload.offset })
   if (length !== null) admitLength(context, upload, length)
   const total = upload.length ?? length
-  const room = upload.complete ? 0 : (total ?? context.maxSize) - upload.offset
+  const room = upload.complete ? 0 : (total ?? mostOf(context, upload)) - upload.offset
   if (content.body.length !== null && content.body.length > room) {
     throw new UploadError(total === null ? 'max_size_exceeded' : 'length_exceeded')
   }
@@ -81,5 +87,5 @@ function admitLength(context: EngineContext, upload: Upload, length: number): vo
   if (length < upload.offset) {
     throw new UploadError('length_mismatch', { message: 'the length is below the offset of the upload' })
   }
-  if (upload.length === null && length > context.maxSize) throw new UploadError('max_size_exceeded')
+  if (upload.length === null && length > mostOf(context, upload)) throw new UploadError('max_size_exceeded')
 }

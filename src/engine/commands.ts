@@ -1,5 +1,7 @@
 import type { Body } from '../core/body.ts'
+import type { UploadEvents } from '../core/events.ts'
 import type { ReplyPatch, RequestInfo } from '../core/hooks.ts'
+import type { Grant, Operation } from '../core/rights.ts'
 import type { Bytes, LinkHeaders } from '../core/store.ts'
 import type { ByteRange, Completion, Concat, Metadata, Upload, UploadId } from '../core/upload.ts'
 
@@ -10,6 +12,8 @@ export interface Caller {
   readonly signal: AbortSignal
   /** Is told, once the body of the request has been dealt with, how many of its bytes were taken. */
   received?(bytes: number): void
+  /** Is told what a yes to a creation is tied to. */
+  granted?(grant: Grant): void
   /** The kind of upload that the caller's protocol is about: one of the other kind does not exist for it. Absent: any. */
   readonly completion?: Completion
 }
@@ -106,10 +110,13 @@ export interface Outcome {
   readonly digests: readonly ExpectedDigest[]
 }
 
-/** The rules of resumable upload. Speaks no protocol; front ends and embedders who route themselves call it. */
+/**
+ * The rules of resumable upload. Speaks no protocol; front ends and embedders who route themselves call it. Whatever is about
+ * an upload that the caller has no right to throws what the rights say: `upload_not_found`, `forbidden` or `unauthorized`.
+ */
 export interface Engine {
   /**
-   * Creates an upload and takes its first bytes. Throws `max_size_exceeded`, `length_exceeded`, `upload_exists`,
+   * Creates an upload and takes its first bytes. Throws `unauthorized`, `forbidden`, `too_many_requests`, `quota_uploads`, `quota_bytes`, `max_size_exceeded`, `length_exceeded`, `upload_exists`,
    * `invalid_concat`, `upload_incomplete`, `upload_rejected`, and what `append` throws.
    */
   create(command: CreateCommand, caller: Caller): Promise<Outcome>
@@ -125,8 +132,11 @@ export interface Engine {
    * `lock_timeout`.
    */
   stat(id: UploadId, caller: Caller): Promise<Upload>
-  /** What kind of upload it is, without a lock: disturbs nobody. Null if there is none. */
-  kindOf(id: UploadId): Promise<Completion | null>
+  /**
+   * What kind of upload it is, without a lock: disturbs nobody. Null if there is none, or none that who asks may know of.
+   * @param asking who asks, and what for; absent: whoever may know everything
+   */
+  kindOf(id: UploadId, asking?: Asking): Promise<Completion | null>
   /**
    * Throws `upload_not_found`, `upload_gone`, `upload_incomplete`.
    */
@@ -138,6 +148,8 @@ export interface Engine {
    * removed.
    */
   sweep(now?: Date): Promise<number>
+  /** What happens to uploads, in this process. */
+  readonly events: UploadEvents
   /** Bytes that are in memory now, on their way from clients to the store. */
   buffered(): number
   /**
@@ -150,6 +162,12 @@ export interface Engine {
    * then closes locker and store. Safe to repeat.
    */
   close(grace?: number): Promise<void>
+}
+
+/** Who wants to know of an upload, and what for. */
+export interface Asking {
+  readonly request: RequestInfo
+  readonly operation: Exclude<Operation, 'create' | 'finish'>
 }
 
 /** Whether uploads can be taken, and in a few words why not. */

@@ -1,10 +1,12 @@
 import type { ReplyPatch } from '../core/hooks.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { Digests, Upload } from '../core/upload.ts'
+import { authorizeFinish } from './authorize.ts'
 import type { Caller, ExpectedDigest } from './commands.ts'
-import { ask, tell } from './consult.ts'
-import type { EngineContext } from './context.ts'
+import { ask } from './consult.ts'
+import { type EngineContext, happened } from './context.ts'
 import type { Job } from './job.ts'
+import { release } from './quota.ts'
 import { digestWhole } from './whole.ts'
 
 export interface Completed {
@@ -30,15 +32,20 @@ export async function complete(
   found: readonly ExpectedDigest[] | null = null,
 ): Promise<Completed> {
   const isPartial = stored.upload.concat?.role === 'partial'
-  const reply = isPartial ? null : await ask(context, 'preFinish', stored.upload, caller.request)
+  const isFile = !isPartial || context.partialFinish
+  await authorizeFinish(context, stored.upload, caller)
+  const reply = isFile ? await ask(context, 'preFinish', stored.upload, caller.request) : null
   const digests = found ?? (isPartial ? [] : await digestWhole(job, stored, recorded(context), () => undefined))
   job.assertHeld()
+  const expected = isFile ? await context.outbox.expect('postFinish', stored.upload, caller.request) : null
+  if (expected !== null) job.assertHeld()
   const upload = await stored.finish(digests.length === 0 ? undefined : printed(digests))
-  context.observer.upload('finished', upload)
+  await release(context, upload)
+  happened(context, 'finished', upload)
   const { id, offset: length } = upload
   context.log.info('upload.finished', { request: caller.request.id, id, length, partial: isPartial })
+  expected?.happened(upload)
   if (isPartial) context.partialFinished(upload.id, caller.request)
-  else tell(context, 'postFinish', upload, caller.request)
   return { upload, reply }
 }
 

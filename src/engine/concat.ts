@@ -2,22 +2,27 @@ import { UploadError } from '../core/errors.ts'
 import type { ReplyPatch, RequestInfo } from '../core/hooks.ts'
 import type { Batch, StoredUpload } from '../core/store.ts'
 import type { Upload, UploadId } from '../core/upload.ts'
+import { authorize } from './authorize.ts'
 import type { Caller } from './commands.ts'
 import { type Completed, complete } from './complete.ts'
 import type { EngineContext } from './context.ts'
 import { hold, holdMore, lockName } from './hold.ts'
 import type { Job } from './job.ts'
-import { openLive } from './open.ts'
+import { mostOf, openLive } from './open.ts'
 
 /**
  * Looks at the parts of a final upload that is to be created. Returns the sum of their lengths; null while one of them is
  * still deferred. Throws `invalid_concat`.
  */
-export async function planConcat(context: EngineContext, ids: readonly UploadId[]): Promise<number | null> {
+export async function planConcat(
+  context: EngineContext,
+  ids: readonly UploadId[],
+  caller: Caller,
+): Promise<number | null> {
   if (ids.length === 0) throw new UploadError('invalid_concat', { message: 'a final upload needs partial uploads' })
   const lengths = new Map<UploadId, number | null>()
   for (const id of new Set(ids)) {
-    const part = await openPart(context, id)
+    const part = (await mayJoin(context, id, caller)) ? await openPart(context, id) : null
     if (part === null) throw new UploadError('invalid_concat', { message: 'a partial upload does not exist' })
     if (part.upload.concat?.role !== 'partial') {
       throw new UploadError('invalid_concat', { message: 'an upload in the list is not a partial upload' })
@@ -25,6 +30,17 @@ export async function planConcat(context: EngineContext, ids: readonly UploadId[
     lengths.set(id, part.upload.length)
   }
   return sum(ids.map((id) => lengths.get(id) ?? null))
+}
+
+/** Another's part is one that does not exist, if that is how the rights want it. */
+async function mayJoin(context: EngineContext, id: UploadId, caller: Caller): Promise<boolean> {
+  try {
+    await authorize(context, 'concat', id, caller)
+    return true
+  } catch (error) {
+    if (error instanceof UploadError && error.code === 'upload_not_found') return false
+    throw error
+  }
 }
 
 /** Joins a final upload that was just created, or notes that it waits for its parts (concatenation-unfinished). */
@@ -132,7 +148,7 @@ async function allComplete(
 /** Sets the length of a final upload, if it was not known at its creation. The limit holds for it then, too. */
 async function declare(context: EngineContext, job: Job, stored: StoredUpload, total: number): Promise<void> {
   if (stored.upload.length !== null) return
-  if (total > context.maxSize) throw new UploadError('max_size_exceeded')
+  if (total > mostOf(context, stored.upload)) throw new UploadError('max_size_exceeded')
   job.assertHeld()
   await stored.setLength(total)
 }

@@ -1,11 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { UploadError } from '../core/errors.ts'
+import { type ErrorCode, UploadError } from '../core/errors.ts'
 import type { CreateChanges, Hooks, Occasion, Rejection, ReplyPatch, RequestInfo } from '../core/hooks.ts'
 import type { NewUpload, Upload } from '../core/upload.ts'
 import type { EngineContext } from './context.ts'
 
-type Deciding = 'preCreate' | 'preFinish' | 'preTerminate'
-type Telling = 'postCreate' | 'postFinish' | 'postTerminate'
+/** Moments whose hooks are told until they took it. */
+export type Told = 'postFinish' | 'postTerminate'
+
+/** What a no means at each moment. */
+const REFUSALS = { preFinish: 'upload_rejected', preTerminate: 'termination_rejected' } as const
 
 /** Asks preCreate. Throws `upload_rejected` or `hook_failed`. */
 export async function askCreate(
@@ -16,7 +18,7 @@ export async function askCreate(
   const hook = context.hooks.preCreate
   if (hook === undefined) return null
   const answer = await guarded(context, 'preCreate', async () => hook.call(context.hooks, upload, request))
-  if (isRejection(answer)) throw rejected('preCreate', answer)
+  if (isRejection(answer)) throw rejected('upload_rejected', 'preCreate', answer)
   checkReply('preCreate', answer?.reply)
   return answer ?? null
 }
@@ -24,25 +26,47 @@ export async function askCreate(
 /** Asks preFinish or preTerminate; what it wants to see in the response. Throws the rejection or `hook_failed`. */
 export async function ask(
   context: EngineContext,
-  moment: Exclude<Deciding, 'preCreate'>,
+  moment: 'preFinish' | 'preTerminate',
   upload: Upload,
   request: RequestInfo,
 ): Promise<ReplyPatch | null> {
   const hook = context.hooks[moment]
   if (hook === undefined) return null
   const answer = await guarded(context, moment, async () => hook.call(context.hooks, upload, request))
-  if (isRejection(answer)) throw rejected(moment, answer)
+  if (isRejection(answer)) throw rejected(REFUSALS[moment], moment, answer)
   checkReply(moment, answer?.reply)
   return answer?.reply ?? null
 }
 
-/** Tells a hook what has happened, without waiting for it; a failure is logged. */
-export function tell(context: EngineContext, moment: Telling, upload: Upload, request: RequestInfo): void {
-  const hook = context.hooks[moment]
-  if (hook === undefined) return
-  const occasion: Occasion = { id: randomUUID(), at: new Date(), attempt: 1 }
-  const told = guarded(context, moment, async () => hook.call(context.hooks, upload, request, occasion))
+/** Tells postReceive how far a transfer has come. Returns what to stop it with; null if it may go on. Throws `hook_failed`. */
+export async function askReceive(
+  context: EngineContext,
+  upload: Upload,
+  request: RequestInfo,
+): Promise<UploadError | null> {
+  const { hooks } = context
+  const answer = await guarded(context, 'postReceive', async () => hooks.postReceive?.(upload, request))
+  return isRejection(answer) ? rejected('upload_stopped', 'postReceive', answer) : null
+}
+
+/** Tells postCreate, without waiting for it; a failure is logged. */
+export function tellCreated(context: EngineContext, upload: Upload, request: RequestInfo): void {
+  const { hooks } = context
+  if (hooks.postCreate === undefined) return
+  const told = guarded(context, 'postCreate', async () => hooks.postCreate?.(upload, request))
   context.background('hook.failed', told, request)
+}
+
+/** Tells postFinish or postTerminate. Throws `hook_failed`. */
+export async function tell(
+  context: EngineContext,
+  moment: Told,
+  upload: Upload,
+  request: RequestInfo,
+  occasion: Occasion,
+): Promise<void> {
+  const { hooks } = context
+  await guarded(context, moment, async () => hooks[moment]?.(upload, request, occasion))
 }
 
 async function guarded<T>(context: EngineContext, moment: keyof Hooks, call: () => Promise<T>): Promise<T> {
@@ -62,7 +86,7 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** A response that cannot be sent is found here, where its author can be named. */
-function checkReply(moment: keyof Hooks, reply: ReplyPatch | undefined): void {
+function checkReply(moment: string, reply: ReplyPatch | undefined): void {
   const { status = 200, headers = {} } = reply ?? {}
   const fields = Object.entries(headers)
   const sound =
@@ -76,13 +100,15 @@ function checkReply(moment: keyof Hooks, reply: ReplyPatch | undefined): void {
   })
 }
 
-function isRejection(answer: unknown): answer is Rejection {
+/** Whether somebody said no. */
+export function isRejection(answer: unknown): answer is Rejection {
   return typeof answer === 'object' && answer !== null && 'reject' in answer && answer.reject === true
 }
 
-function rejected(moment: Deciding, { reply }: Rejection): UploadError {
-  checkReply(moment, reply)
-  return new UploadError(moment === 'preTerminate' ? 'termination_rejected' : 'upload_rejected', {
+/** The error by which a no is answered, with what it wants to see in the response. Throws `hook_failed` if that cannot be sent. */
+export function rejected(code: ErrorCode, asked: string, { reply }: Rejection): UploadError {
+  checkReply(asked, reply)
+  return new UploadError(code, {
     ...(reply?.status !== undefined && { status: reply.status }),
     ...(reply?.headers !== undefined && { headers: reply.headers }),
     ...(reply?.body !== undefined && { body: reply.body }),

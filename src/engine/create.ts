@@ -1,43 +1,82 @@
 import { UploadError } from '../core/errors.ts'
-import type { ReplyPatch } from '../core/hooks.ts'
+import type { CreateChanges, ReplyPatch } from '../core/hooks.ts'
+import type { Grant } from '../core/rights.ts'
 import type { StoredUpload } from '../core/store.ts'
 import { type NewUpload, parseUploadId, type UploadId } from '../core/upload.ts'
 import { settle } from './append.ts'
+import { authorizeCreation } from './authorize.ts'
 import type { Caller, CreateCommand, Declaration, Outcome } from './commands.ts'
 import { joinNew, planConcat } from './concat.ts'
-import { askCreate, tell } from './consult.ts'
-import type { EngineContext } from './context.ts'
+import { askCreate, tellCreated } from './consult.ts'
+import { type EngineContext, happened } from './context.ts'
 import { admitSize, settleDeclared, statedLength } from './declared.ts'
 import { hold } from './hold.ts'
 import type { Job } from './job.ts'
-import { take } from './take.ts'
+import { mostOf } from './open.ts'
+import { countCreation, quotaOf, release, withinQuota } from './quota.ts'
+import { takeWithin } from './take.ts'
 
 /** `Engine.create`. */
 export async function create(context: EngineContext, command: CreateCommand, caller: Caller): Promise<Outcome> {
-  const length = await admit(context, command)
-  const { upload, reply } = await decide(context, draft(context, command, length), caller)
+  const wanted = draft(context, command, command.concat?.role === 'final' ? null : lengthOf(command))
+  const grant = await authorizeCreation(context, wanted, caller)
+  const granted = limited(
+    await measured(context, command, wanted, caller),
+    grant,
+    await ceiling(context, grant, caller),
+  )
+  admit(context, command, granted)
+  const { upload, reply } = await decide(context, granted, caller)
+  if (upload !== granted) admit(context, command, upload)
+  const quota = quotaOf(context, grant)
+  countCreation(context, upload.owner, quota, caller)
   return hold(context, upload.id, caller, async (job) => {
-    const stored = await context.store.create(upload)
-    context.observer.upload('created', stored.upload)
+    const stored = await withinQuota(context, quota, upload, caller, () => context.store.create(upload))
+    happened(context, 'created', stored.upload)
     const { id } = stored.upload
     context.log.info('upload.created', { request: caller.request.id, id, length: upload.length })
-    tell(context, 'postCreate', stored.upload, caller.request)
+    tellCreated(context, stored.upload, caller.request)
     command.witness?.created?.(stored.upload)
-    const filled = await unlessVoid(stored, command, () => fill(context, job, stored, command, caller))
+    const filled = await unlessVoid(context, stored, command, () => fill(context, job, stored, command, grant, caller))
     return { upload: stored.upload, ...filled, reply: merge(reply, filled.reply) }
   })
 }
 
-/** Refuses what cannot be stored, before anything is. Returns the length, as far as it is known. */
-async function admit(context: EngineContext, command: CreateCommand): Promise<number | null> {
-  const { concat, content } = command
-  const total = concat?.role === 'final' ? await planConcat(context, concat.parts) : lengthOf(command)
-  if (total !== null && total > context.maxSize) throw new UploadError('max_size_exceeded')
-  const coming = content?.body.length ?? 0
-  if (coming > (total ?? context.maxSize)) {
-    throw new UploadError(total === null ? 'max_size_exceeded' : 'length_exceeded')
+/** Most bytes of an upload that this request may create; null if only the server's maximum holds. */
+async function ceiling(context: EngineContext, grant: Grant | null, { request }: Caller): Promise<number | null> {
+  if (context.maxSizeOf === undefined && grant?.maxSize === undefined) return null
+  const own = context.maxSizeOf === undefined ? 0 : await context.maxSizeOf(request)
+  return Math.min(own || Number.POSITIVE_INFINITY, grant?.maxSize ?? Number.POSITIVE_INFINITY)
+}
+
+/** Adds what the rights tie the upload to. Untouched if that is nothing: V8 takes its time to copy an object. */
+function limited(upload: NewUpload, grant: Grant | null, most: number | null): NewUpload {
+  const owner = grant?.owner ?? null
+  if (owner === null && most === null) return upload
+  return {
+    ...upload,
+    ...(owner !== null && { owner }),
+    ...(most !== null && Number.isFinite(most) && { maxSize: most }),
   }
-  return total
+}
+
+/** The length of a final upload is the sum of its parts, as far as it is known. */
+async function measured(
+  context: EngineContext,
+  { concat }: CreateCommand,
+  upload: NewUpload,
+  caller: Caller,
+): Promise<NewUpload> {
+  return concat?.role === 'final' ? { ...upload, length: await planConcat(context, concat.parts, caller) } : upload
+}
+
+/** Refuses what cannot be stored, before anything is. */
+function admit(context: EngineContext, { content }: CreateCommand, upload: NewUpload): void {
+  const { length } = upload
+  const most = mostOf(context, upload)
+  if (length !== null && length > most) throw new UploadError('max_size_exceeded')
+  const coming = content?.body.length ?? 0
+  if (coming > (length ?? most)) throw new UploadError(length === null ? 'max_size_exceeded' : 'length_exceeded')
 }
 
 /** The length as the request tells it; a declaration may do so by the way it frames its bytes. */
@@ -71,7 +110,8 @@ async function decide(
 ): Promise<{ upload: NewUpload; reply: ReplyPatch | null }> {
   const changes = await askCreate(context, upload, caller.request)
   if (changes === null) return { upload, reply: null }
-  const { id, metadata, storage, reply = null } = changes
+  const { id, metadata, storage, maxSize, expiresAt, owner, reply = null } = changes
+  checkChanges(changes)
   if (storage !== undefined && context.store.takesStorage !== true) {
     throw new UploadError('hook_failed', {
       hint: 'the hook preCreate chose a place, and this store lets nobody choose',
@@ -83,9 +123,35 @@ async function decide(
       ...(id !== undefined && { id: hookId(id) }),
       ...(metadata !== undefined && { metadata, echo: withoutMetadata(upload.echo) }),
       ...(storage !== undefined && { storage }),
+      ...(maxSize !== undefined && { maxSize: Math.min(maxSize, upload.maxSize ?? maxSize) }),
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...ownership(upload, owner),
     },
     reply,
   }
+}
+
+/** Whose the upload is if a hook has its say: null takes it from whom the rights named. */
+function ownership({ owner: before }: NewUpload, owner: string | null | undefined): Pick<NewUpload, 'owner'> {
+  const whose = owner === undefined ? before : (owner ?? undefined)
+  return whose === undefined ? {} : { owner: whose }
+}
+
+/** What hooks outside of TypeScript may get wrong. Throws `hook_failed`. */
+function checkChanges({ maxSize, expiresAt, owner }: CreateChanges): void {
+  const wrong =
+    maxSize !== undefined && !(Number.isSafeInteger(maxSize) && maxSize >= 0)
+      ? 'a maxSize that is not a number of bytes'
+      : expiresAt !== undefined && expiresAt !== null && !isDate(expiresAt)
+        ? 'an expiresAt that is not a date'
+        : owner !== undefined && owner !== null && (typeof owner !== 'string' || owner === '')
+          ? 'an owner that is not a text'
+          : null
+  if (wrong !== null) throw new UploadError('hook_failed', { hint: `the hook preCreate chose ${wrong}` })
+}
+
+function isDate(value: unknown): boolean {
+  return value instanceof Date && !Number.isNaN(value.getTime())
 }
 
 /** What the client wrote is not the upload's metadata any more, so it must not be repeated. */
@@ -107,20 +173,26 @@ async function fill(
   context: EngineContext,
   job: Job,
   stored: StoredUpload,
-  { concat, content, declaration, witness }: CreateCommand,
+  command: CreateCommand,
+  grant: Grant | null,
   caller: Caller,
 ): Promise<Filled> {
+  const { concat, content, declaration, witness } = command
   if (concat?.role === 'final') {
     return { received: 0, reply: await joinNew(context, job, stored, caller), digests: [] }
   }
-  const limit = Math.min(
-    (stored.upload.length ?? context.maxSize) - stored.upload.offset,
-    declaration?.most ?? Infinity,
-  )
+  const room = (stored.upload.length ?? mostOf(context, stored.upload)) - stored.upload.offset
+  const limit = Math.min(room, declaration?.most ?? Infinity)
   const taken =
     content === null
       ? { upload: stored.upload, received: 0, problem: null }
-      : await take(context, job, stored, content, limit, caller, witness?.saved)
+      : await takeWithin(
+          context,
+          job,
+          stored,
+          { content, limit, quota: quotaOf(context, grant), saved: witness?.saved },
+          caller,
+        )
   // A body of no bytes is none, however it was framed: this is how a client asks for a URL first.
   const bodyLength = content === null || taken.received === 0 ? 0 : content.body.length
   const settled =
@@ -134,13 +206,23 @@ async function fill(
 const RESUMABLE = new Set(['connection_lost', 'read_timeout', 'upload_interrupted', 'shutdown', 'lock_lost'])
 
 /** A creation that is refused leaves no upload behind: the client never learned its URL. */
-async function unlessVoid<T>(stored: StoredUpload, { declaration }: CreateCommand, work: () => Promise<T>): Promise<T> {
+async function unlessVoid<T>(
+  context: EngineContext,
+  stored: StoredUpload,
+  { declaration }: CreateCommand,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const resumable = error instanceof UploadError && canResume(error, declaration)
     // If the removal fails as well, the sweep finds what is left; the first failure is the one to tell.
-    if (!resumable) await stored.remove().catch(() => undefined)
+    if (!resumable) {
+      await stored
+        .remove()
+        .then(() => release(context, stored.upload))
+        .catch(() => undefined)
+    }
     throw error
   }
 }

@@ -3,9 +3,10 @@ import type { StoredUpload } from '../core/store.ts'
 import type { Upload } from '../core/upload.ts'
 import type { AppendCommand, Caller, Declaration, ExpectedDigest, Outcome, Witness } from './commands.ts'
 import { complete, recorded } from './complete.ts'
-import { tell } from './consult.ts'
 import type { EngineContext } from './context.ts'
 import type { Job } from './job.ts'
+import { mostOf } from './open.ts'
+import { removeUpload } from './remove.ts'
 import type { Taken } from './take.ts'
 import { digestsOf, digestWhole } from './whole.ts'
 
@@ -70,10 +71,11 @@ export async function admitDeclared(
   if (stated !== null && upload.length !== null && stated !== upload.length) {
     throw mismatch('the length of the upload is set and cannot change', offset)
   }
-  if (stated !== null && stated > context.maxSize && upload.length === null) throw new UploadError('max_size_exceeded')
+  const largest = mostOf(context, upload)
+  if (stated !== null && stated > largest && upload.length === null) throw new UploadError('max_size_exceeded')
   admitSize(bodyLength, declaration)
   const length = upload.length ?? stated
-  const room = (length ?? context.maxSize) - offset
+  const room = (length ?? largest) - offset
   if (bodyLength !== null && bodyLength > room) {
     if (fatal) await invalidate(context, job, stored, caller)
     throw exceeded(length)
@@ -108,7 +110,7 @@ export async function settleDeclared(
   const { length, offset, complete: wasComplete } = stored.upload
   if (problem?.code === 'length_exceeded') {
     if (wasComplete) throw new UploadError('upload_complete', { offset })
-    const room = (length ?? context.maxSize) - (offset - received)
+    const room = (length ?? mostOf(context, stored.upload)) - (offset - received)
     if (most < room) throw new UploadError('append_too_large', { offset })
     if (fatal) await invalidate(context, job, stored, caller)
     throw exceeded(length)
@@ -153,16 +155,9 @@ async function verifyWhole(
 
 /** Ends an upload that can never become right: whoever asks for it again finds none. */
 async function invalidate(context: EngineContext, job: Job, stored: StoredUpload, caller: Caller): Promise<void> {
-  const { upload } = stored
-  job.assertHeld()
-  await stored.remove()
-  context.log.info('upload.invalidated', {
-    request: caller.request.id,
-    id: upload.id,
-    offset: upload.offset,
-    length: upload.length,
-  })
-  tell(context, 'postTerminate', upload, caller.request)
+  const { id, offset, length } = stored.upload
+  await removeUpload(context, job, stored, caller)
+  context.log.info('upload.invalidated', { request: caller.request.id, id, offset, length })
 }
 
 function exceeded(length: Upload['length']): UploadError {

@@ -1,7 +1,7 @@
 import { UploadError } from '../core/errors.ts'
 import type { Lock } from '../core/locker.ts'
 import type { Span } from '../core/observer.ts'
-import type { UploadId } from '../core/upload.ts'
+import { parseUploadId, type UploadId } from '../core/upload.ts'
 import type { Caller } from './commands.ts'
 import type { EngineContext } from './context.ts'
 import { Job } from './job.ts'
@@ -81,7 +81,38 @@ export async function holdIfFree<T>(
   id: UploadId,
   work: (job: Job) => Promise<T>,
 ): Promise<T | null> {
-  const lock = await context.locker.tryAcquire(lockName(context, id))
+  return ifFree(context, lockName(context, id), work)
+}
+
+/**
+ * Delivers the events of one upload. False if somebody is at it already, here or in another process. A lock of its own, as a hook
+ * may take long and the upload is not to wait for it.
+ */
+export async function holdDelivery(context: EngineContext, key: string, work: () => Promise<void>): Promise<boolean> {
+  const done = await ifFree(context, parseUploadId(`delivery~${key}`), async () => {
+    await work()
+    return true
+  })
+  return done ?? false
+}
+
+/** Does `work` while nobody else, in any process, looks at or changes what an owner has under way. */
+export async function holdOwner<T>(
+  context: EngineContext,
+  key: string,
+  caller: Caller,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await acquire(context, parseUploadId(`owner~${key}`), caller)
+  try {
+    return await work()
+  } finally {
+    await lock.release()
+  }
+}
+
+async function ifFree<T>(context: EngineContext, name: UploadId, work: (job: Job) => Promise<T>): Promise<T | null> {
+  const lock = await context.locker.tryAcquire(name)
   if (lock === null) return null
   const job = new Job()
   job.add(lock)

@@ -56,6 +56,7 @@ export function observedStore(store: Store, observer: Observer): Store {
     open: async (id) => facade(await timed('open', () => store.open(id))),
     list: () => store.list(),
     ...(store.unfinished !== undefined && { unfinished: store.unfinished.bind(store) }),
+    ...(store.notes !== undefined && { notes: store.notes }),
     tidy: (id, before) => store.tidy(id, before),
   }
 }

@@ -26,3 +26,8 @@ export function requireKind(upload: Upload, { completion }: Pick<Caller, 'comple
 export function hasExpired({ complete, expiresAt }: Upload, now: Date): boolean {
   return !complete && expiresAt !== null && expiresAt.getTime() <= now.getTime()
 }
+
+/** Most bytes of an upload whose length is not known yet; of one whose length is, at the time when it is declared. */
+export function mostOf({ maxSize }: Pick<EngineContext, 'maxSize'>, upload: Pick<Upload, 'maxSize'>): number {
+  return upload.maxSize === undefined ? maxSize : Math.min(maxSize, upload.maxSize)
+}

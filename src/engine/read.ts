@@ -1,7 +1,8 @@
 import { UploadError } from '../core/errors.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { Completion, Upload, UploadId } from '../core/upload.ts'
-import type { Caller, Readable } from './commands.ts'
+import { authorize, mayKnow } from './authorize.ts'
+import type { Asking, Caller, Readable } from './commands.ts'
 import { complete, isDue } from './complete.ts'
 import { join } from './concat.ts'
 import type { EngineContext } from './context.ts'
@@ -11,20 +12,24 @@ import { openLive } from './open.ts'
 
 /** `Engine.stat`. */
 export async function stat(context: EngineContext, id: UploadId, caller: Caller): Promise<Upload> {
+  await authorize(context, 'head', id, caller)
   return hold(context, id, caller, async (job) => (await settle(context, job, id, caller)).upload)
 }
 
 /** `Engine.kindOf`. */
-export async function kindOf(context: EngineContext, id: UploadId): Promise<Completion | null> {
+export async function kindOf(context: EngineContext, id: UploadId, asking: Asking | null): Promise<Completion | null> {
   const stored = await context.store.open(id).catch((error: unknown) => {
     if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone')) return null
     throw error
   })
-  return stored?.upload.completion ?? null
+  if (stored === null) return null
+  const known = asking === null || (await mayKnow(context, asking.operation, stored.upload, asking.request))
+  return known ? stored.upload.completion : null
 }
 
 /** `Engine.read`. A complete upload does not change any more, so it is read without a lock. */
 export async function read(context: EngineContext, id: UploadId, caller: Caller): Promise<Readable> {
+  await authorize(context, 'read', id, caller)
   const seen = await openLive(context, id, caller)
   const stored = seen.upload.complete || !mayComplete(seen.upload) ? seen : await holdAndSettle(context, id, caller)
   if (!stored.upload.complete) throw new UploadError('upload_incomplete')

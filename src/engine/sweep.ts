@@ -1,10 +1,11 @@
 import { UploadError } from '../core/errors.ts'
 import type { UploadId } from '../core/upload.ts'
 import { forgetFinal } from './concat.ts'
-import { type EngineContext, errorFields } from './context.ts'
+import { type EngineContext, errorFields, happened } from './context.ts'
 import { holdIfFree } from './hold.ts'
 import type { Job } from './job.ts'
 import { hasExpired } from './open.ts'
+import { release } from './quota.ts'
 
 /** How long what a crash left behind is kept when uploads do not expire: a day. */
 const ORPHAN_AGE = 24 * 60 * 60 * 1000
@@ -39,7 +40,8 @@ async function sweepOne(context: EngineContext, job: Job, id: UploadId, now: Dat
   if (stored === null || !hasExpired(stored.upload, now)) return context.store.tidy(id, orphansBefore)
   await stored.remove()
   forgetFinal(context, stored.upload)
-  context.observer.upload('expired', stored.upload)
+  await release(context, stored.upload)
+  happened(context, 'expired', stored.upload)
   context.log.info('upload.expired', { id, offset: stored.upload.offset })
   return true
 }

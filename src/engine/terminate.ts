@@ -2,25 +2,23 @@ import { UploadError } from '../core/errors.ts'
 import type { ReplyPatch } from '../core/hooks.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { UploadId } from '../core/upload.ts'
+import { authorize } from './authorize.ts'
 import type { Caller } from './commands.ts'
-import { forgetFinal } from './concat.ts'
-import { ask, tell } from './consult.ts'
+import { ask } from './consult.ts'
 import type { EngineContext } from './context.ts'
 import { hold } from './hold.ts'
 import { requireKind } from './open.ts'
+import { removeUpload } from './remove.ts'
 
 /** `Engine.terminate`. */
 export async function terminate(context: EngineContext, id: UploadId, caller: Caller): Promise<ReplyPatch | null> {
+  await authorize(context, 'terminate', id, caller)
   return hold(context, id, caller, async (job) => {
     const stored = await openToRemove(context, id)
     requireKind(stored.upload, caller)
     const reply = await ask(context, 'preTerminate', stored.upload, caller.request)
-    job.assertHeld()
-    await stored.remove()
-    forgetFinal(context, stored.upload)
-    context.observer.upload('terminated', stored.upload)
+    await removeUpload(context, job, stored, caller)
     context.log.info('upload.terminated', { request: caller.request.id, id })
-    tell(context, 'postTerminate', stored.upload, caller.request)
     return reply
   })
 }

@@ -14,6 +14,8 @@ export interface Arrival {
   readonly unixSocket?: boolean
   /** A header field by its lower-case name, repeated fields joined by `, `; null if absent. */
   header(name: Lowercase<string>): string | null
+  /** All header fields by their lower-case names, repeated ones joined by `, `. */
+  headers(): Readonly<Record<string, string>>
   readonly body: Body
   /** Fires when the client has gone. */
   readonly signal: AbortSignal

@@ -52,6 +52,7 @@ function arrivalOf(request: Request, body: Body, context: FetchContext): Arrival
     remoteAddress: context.remoteAddress ?? null,
     // Some runtimes tell the host by the URL only. Behind a proxy it is the field that has the name clients know.
     header: (name) => headers.get(name) ?? (name === 'host' ? url.slice(url.indexOf('//') + 2, path) : null),
+    headers: () => Object.fromEntries(headers),
     body,
     signal: request.signal,
   }

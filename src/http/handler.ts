@@ -1,7 +1,7 @@
 import { type ErrorCode, UploadError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Observer, unobserved } from '../core/observer.ts'
-import type { Engine } from '../engine/commands.ts'
+import type { Asking, Engine } from '../engine/commands.ts'
 import { callerOf, type Protocol, type Reply, type UploadRequest } from '../protocols/exchange.ts'
 import { Account } from './account.ts'
 import type { Arrival, Handle } from './arrival.ts'
@@ -61,10 +61,20 @@ export function createHandler(options: HandlerOptions): Handle {
   }
 }
 
+/** What methods are about. */
+const OPERATIONS: Readonly<Record<string, Asking['operation']>> = {
+  HEAD: 'head',
+  GET: 'read',
+  PATCH: 'append',
+  DELETE: 'terminate',
+}
+
 /** Who answers a request that does not say in which protocol it speaks: that of the upload, if it is about one. */
-async function protocolOf({ protocols, engine }: HandlerOptions, { method, target }: UploadRequest): Promise<Protocol> {
-  if (protocols.length === 1 || target.kind !== 'upload' || method === 'OPTIONS') return protocols[0]
-  const kind = await engine.kindOf(target.id)
+async function protocolOf({ protocols, engine }: HandlerOptions, request: UploadRequest): Promise<Protocol> {
+  const { method, target } = request
+  const operation = OPERATIONS[method]
+  if (protocols.length === 1 || target.kind !== 'upload' || operation === undefined) return protocols[0]
+  const kind = await engine.kindOf(target.id, { request, operation })
   return protocols.find(({ completion }) => completion === kind) ?? protocols[0]
 }
 

@@ -62,7 +62,8 @@ export function createLocation(options: LocationOptions = {}): Location {
       return `${secure ? 'https' : 'http'}://${authority}${prefix}${base}${id}`
     },
     idOf(outside, url) {
-      const path = resolve(outside, own, url)
+      // A URL that carries its rights in a query names the same upload.
+      const path = resolve(outside, own, pathOnly(url))
       const target = path === null ? UNKNOWN : find(path)
       return target.kind === 'upload' ? target.id : null
     },
@@ -88,6 +89,11 @@ function decode(text: string): string {
   } catch {
     return text
   }
+}
+
+function pathOnly(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
 }
 
 /** The raw path that `url` means for this client, as it would come here; null if it leads elsewhere. */

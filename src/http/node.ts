@@ -106,6 +106,19 @@ class NodeArrival implements Arrival {
     return Array.isArray(value) ? value.join(', ') : (value ?? null)
   }
 
+  headers(): Readonly<Record<string, string>> {
+    const fields: [string, string][] = []
+    for (const [name, value] of Object.entries(this.#request.headers)) {
+      // Fields that HTTP/2 made of the first line of a request are none of HTTP/1.1.
+      if (value !== undefined && !name.startsWith(':'))
+        fields.push([name, Array.isArray(value) ? value.join(', ') : value])
+    }
+    const host = this.header('host')
+    if (host !== null) fields.push(['host', host])
+    // fromEntries defines properties, so that `__proto__` is a name like any other.
+    return Object.fromEntries(fields)
+  }
+
   interim(status: number, headers: Readonly<Record<string, string>>): void {
     sendInterim(this.#response, status, headers)
   }

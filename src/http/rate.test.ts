@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UploadError } from '../core/errors.ts'
-import { addressGroup } from './address.ts'
+import { addressGroup } from '../engine/address.ts'
 import { createRate, type Rate } from './rate.ts'
 
 /** Seconds after which the next request of an address is welcome; 0 if this one was. */

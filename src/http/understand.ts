@@ -1,4 +1,5 @@
 import type { Body } from '../core/body.ts'
+import type { Grant } from '../core/rights.ts'
 import type { UploadId } from '../core/upload.ts'
 import type { Target, UploadRequest } from '../protocols/exchange.ts'
 import type { Account } from './account.ts'
@@ -32,6 +33,7 @@ class Understood implements UploadRequest {
   readonly received: (bytes: number) => void
   readonly interim?: NonNullable<UploadRequest['interim']>
   readonly #arrival: Arrival
+  #query = ''
 
   constructor(arrival: Arrival, outside: Outside, location: Location, id: string, account: Account) {
     const { uri, body, interim } = arrival
@@ -43,11 +45,19 @@ class Understood implements UploadRequest {
     this.body = body
     this.target = location.target(uri)
     this.header = (name) => arrival.header(name)
-    this.urlOf = (upload) => location.urlOf(outside, upload)
+    this.urlOf = (upload) => location.urlOf(outside, upload) + this.#query
     this.idOf = (url) => location.idOf(outside, url)
     this.received = (bytes) => account.received(bytes)
     if (interim !== undefined) this.interim = interim.bind(arrival)
     this.#arrival = arrival
+  }
+
+  headers(): Readonly<Record<string, string>> {
+    return this.#arrival.headers()
+  }
+
+  granted({ urlQuery }: Grant): void {
+    if (urlQuery !== undefined) this.#query = `?${urlQuery}`
   }
 
   get signal(): AbortSignal {

@@ -1,3 +1,4 @@
+import { MOMENTS } from '../core/hooks.ts'
 import { type Activity, STORE_CALLS, UPLOAD_EVENTS, type UploadEvent } from '../core/observer.ts'
 import { Counter, Histogram, histograms, LONG, QUICK } from './cells.ts'
 import type { Family } from './text.ts'
@@ -8,7 +9,8 @@ export const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'] as 
 export type Method = (typeof METHODS)[number] | 'other'
 
 const KINDS = ['plain', 'partial', 'final'] as const
-const HOOKS = ['preCreate', 'postCreate', 'preFinish', 'postFinish', 'preTerminate', 'postTerminate'] as const
+/** Moments that are delivered until a hook takes them. */
+const DELIVERED = ['postFinish', 'postTerminate'] as const
 
 /** All that is counted and measured while the server runs. */
 export interface Numbers {
@@ -23,6 +25,7 @@ export interface Numbers {
   readonly takeovers: Counter
   readonly hookCalls: Counter
   readonly hookErrors: Counter
+  readonly hooksGivenUp: Counter
   readonly hookTime: Histogram
   readonly activities: Readonly<Record<Activity, Histogram>>
   readonly delay: Histogram
@@ -53,8 +56,9 @@ export function createNumbers(): Numbers {
       expired: lifecycle('expired'),
     },
     takeovers: new Counter(NAMED.takeovers),
-    hookCalls: new Counter(NAMED.hookCalls, ['hook'], each(HOOKS)),
-    hookErrors: new Counter(NAMED.hookErrors, ['hook'], each(HOOKS)),
+    hookCalls: new Counter(NAMED.hookCalls, ['hook'], each(MOMENTS)),
+    hookErrors: new Counter(NAMED.hookErrors, ['hook'], each(MOMENTS)),
+    hooksGivenUp: new Counter(NAMED.hooksGivenUp, ['hook'], each(DELIVERED)),
     hookTime: new Histogram(QUICK),
     activities: {
       lock_wait: new Histogram(QUICK),
@@ -80,6 +84,10 @@ const NAMED = {
   sent: { name: 'tusker_sent_bytes_total', help: 'Bytes of uploads that were sent to clients.' },
   takeovers: { name: 'tusker_lock_takeovers_total', help: 'Locks that somebody held who had to be asked to stop.' },
   hookCalls: { name: 'tusker_hook_calls_total', help: 'Calls of hooks.' },
+  hooksGivenUp: {
+    name: 'tusker_hook_events_given_up_total',
+    help: 'Events that no hook took, however often they were delivered.',
+  },
   hookErrors: { name: 'tusker_hook_errors_total', help: 'Calls of hooks that failed.' },
 } as const
 
@@ -116,6 +124,7 @@ export function familiesOf(numbers: Numbers): readonly Family[] {
     histograms(storeTitle, 'call', Object.fromEntries(STORE_CALLS.map((call) => [call, activities[`store_${call}`]]))),
     numbers.hookCalls,
     numbers.hookErrors,
+    numbers.hooksGivenUp,
     alone('tusker_hook_seconds', 'Time that hooks took to answer.', numbers.hookTime),
     alone(
       'tusker_event_loop_delay_seconds',

@@ -104,6 +104,7 @@ export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
       numbers.hookCalls.add(1, moment)
       return new Timed(numbers.hookTime, () => numbers.hookErrors.add(1, moment))
     },
+    gaveUp: (moment) => numbers.hooksGivenUp.add(1, moment),
     takeover: () => numbers.takeovers.add(1),
     received: (bytes) => numbers.received.add(bytes),
     upload: (event, upload) => uploads[event].add(1, kindOf(upload)),

@@ -1,6 +1,7 @@
 import type { Body } from '../core/body.ts'
 import type { UploadError } from '../core/errors.ts'
 import type { ReplyPatch, RequestInfo } from '../core/hooks.ts'
+import type { Grant } from '../core/rights.ts'
 import type { Bytes } from '../core/store.ts'
 import type { Completion, UploadId } from '../core/upload.ts'
 import type { Caller } from '../engine/commands.ts'
@@ -20,6 +21,8 @@ export interface UploadRequest extends RequestInfo {
    * The id behind a URL that this client names (relative or absolute), null if it is none of ours. Fetches nothing.
    */
   idOf(url: string): UploadId | null
+  /** Is told what a yes to a creation is tied to: the query that URLs of uploads have from now on, for this request. */
+  granted?(grant: Grant): void
   /** Is told, once the body has been dealt with, how many of its bytes were taken. */
   received?(bytes: number): void
   /** Sends an interim response (IETF 104). Absent where the door cannot. */
@@ -103,6 +106,10 @@ class RequestCaller implements Caller {
 
   received(bytes: number): void {
     this.request.received?.(bytes)
+  }
+
+  granted(grant: Grant): void {
+    this.request.granted?.(grant)
   }
 
   /** Asked for when somebody waits, as making one is not for free. */

@@ -1,5 +1,6 @@
 import type { Store } from '../core/store.ts'
 import { check } from './disk/check.ts'
+import { diskNotes } from './disk/notes.ts'
 import { create, open } from './disk/open.ts'
 import { tidier } from './disk/orphans.ts'
 import { type DiskStoreOptions, diskOf, start } from './disk/setup.ts'
@@ -43,5 +44,6 @@ export function diskStore(options: DiskStoreOptions): Store {
     list: () => list(disk),
     tidy: tidier(disk),
     check: () => check(disk),
+    notes: diskNotes(disk),
   }
 }

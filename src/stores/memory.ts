@@ -1,4 +1,5 @@
 import { UploadError } from '../core/errors.ts'
+import { memoryNotes } from '../core/notes.ts'
 import type { Bytes, Store, StoredUpload } from '../core/store.ts'
 import type { ByteRange, NewUpload, Upload, UploadId } from '../core/upload.ts'
 
@@ -36,6 +37,7 @@ export function memoryStore(): Store {
     },
     // An upload is here in whole or not at all.
     tidy: async () => false,
+    notes: memoryNotes(),
   }
 }
 

@@ -46,9 +46,15 @@ export interface Facts {
   readonly storage: Readonly<Record<string, string>>
 }
 
+/** What most uploads do not have. To spread nothing costs V8 nothing worth mentioning; members that are undefined would be allowed nowhere. */
+function rare({ owner, maxSize }: Pick<NewUpload, 'owner' | 'maxSize'>): Pick<NewUpload, 'owner' | 'maxSize'> | null {
+  if (owner === undefined && maxSize === undefined) return null
+  return { ...(owner !== undefined && { owner }), ...(maxSize !== undefined && { maxSize }) }
+}
+
 /** The record of an upload that has just been created. Member by member: V8 takes 20 us to add some to a spread. */
 export function newRecord(upload: NewUpload, storage: Readonly<Record<string, string>>): UploadRecord {
-  return {
+  const record: UploadRecord = {
     id: upload.id,
     length: upload.length,
     metadata: upload.metadata,
@@ -64,11 +70,13 @@ export function newRecord(upload: NewUpload, storage: Readonly<Record<string, st
     parts: null,
     storage,
   }
+  const more = rare(upload)
+  return more === null ? record : { ...record, ...more }
 }
 
 /** The upload that a record and the bytes found with it make. */
 export function uploadOf(record: UploadRecord, facts: Facts): Upload {
-  return {
+  const upload: Upload = {
     id: record.id,
     length: record.length,
     metadata: record.metadata,
@@ -83,6 +91,8 @@ export function uploadOf(record: UploadRecord, facts: Facts): Upload {
     ...(record.digests !== null && { digests: record.digests }),
     storage: facts.storage,
   }
+  const more = rare(record)
+  return more === null ? upload : { ...upload, ...more }
 }
 
 /** The text of a record. A bare metadata key (null) reads as an empty value in tusd. */
@@ -116,6 +126,8 @@ export function printRecord(record: UploadRecord): string {
       trusted: record.trusted ?? undefined,
       digests: record.digests ?? undefined,
       parts: record.parts ?? undefined,
+      owner: record.owner,
+      maxSize: record.maxSize,
     },
   })
 }
@@ -148,6 +160,8 @@ export function parseRecord(text: string, id: UploadId, createdAt: Date): Upload
     digests: ours?.has('digests') ? ours.texts('digests') : null,
     parts: ours?.has('parts') ? partsOf(ours.inside('parts')) : null,
     storage: info.texts('Storage'),
+    ...(ours?.has('owner') && { owner: ours.text('owner', '') }),
+    ...(ours?.has('maxSize') && { maxSize: ours.size('maxSize') }),
   }
 }
 

@@ -2,6 +2,7 @@ import type { Store } from '../core/store.ts'
 import { create } from './s3/create.ts'
 import { splitId } from './s3/layout.ts'
 import { list, unfinished } from './s3/list.ts'
+import { s3Notes } from './s3/notes.ts'
 import { type S3StoreOptions, s3Settings } from './s3/options.ts'
 import { createService } from './s3/service.ts'
 import { find } from './s3/standing.ts'
@@ -39,5 +40,6 @@ export function s3Store(options: S3StoreOptions): Store {
     unfinished: () => unfinished(service),
     tidy: (id, before) => tidy(service, id, before),
     check: () => check(service),
+    notes: s3Notes(service),
   }
 }

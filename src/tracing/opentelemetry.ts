@@ -49,6 +49,7 @@ export function openTelemetry({ tracer = trace.getTracer('tusker') }: TracingOpt
     },
     begin: (activity) => part(NAMES[activity]),
     hook: (moment) => part('tusker.hook', { 'tusker.hook': moment }),
+    gaveUp: () => undefined,
     takeover: () => void trace.getActiveSpan()?.addEvent('tusker.lock.takeover'),
     received: () => undefined,
     upload(event, { id }) {

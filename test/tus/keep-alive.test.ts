@@ -23,6 +23,7 @@ const OTHERWISE: readonly ErrorCode[] = [
   'storage_busy',
   'storage_full',
   'internal',
+  'upload_stopped',
   // Those of the IETF draft
   'upload_complete',
   'upload_too_small',
@@ -37,6 +38,12 @@ describe('a connection after an error', () => {
     maxSize: 10_000,
     locker,
     acquireLockTimeout: 60,
+    authorize(operation, { metadata }) {
+      if (operation !== 'create') return true
+      if (metadata.has('stranger')) return { reject: true, reply: { status: 401 } }
+      if (metadata.has('many')) return { owner: 'many', quota: { maxUploads: 1 } }
+      return metadata.has('large') ? { owner: 'large', quota: { maxBytes: 9000 } } : !metadata.has('forbidden')
+    },
     hooks: {
       preCreate(upload) {
         if (upload.metadata.has('reject')) return { reject: true }
@@ -52,6 +59,12 @@ describe('a connection after an error', () => {
   const patient = host(nodeDoor)
   const impatient = host(nodeDoor, { networkTimeout: 100 })
   const fresh = (at: Site = site) => at.create({ 'Upload-Length': '5000' })
+
+  const creating = (metadata: string): Ask => [
+    'POST',
+    '/files/',
+    { 'Upload-Length': '5000', 'Content-Type': OCTETS, 'Upload-Metadata': metadata },
+  ]
 
   /** For each code a request that provokes it, in a server that answers HEAD on an upload well afterwards. */
   const provoked: Partial<Record<ErrorCode, (at: Site) => Promise<Ask>>> = {
@@ -73,6 +86,16 @@ describe('a connection after an error', () => {
       '/files/',
       { 'Upload-Length': '5000', 'Content-Type': OCTETS, 'Upload-Metadata': 'reject' },
     ],
+    unauthorized: async () => creating('stranger'),
+    forbidden: async () => creating('forbidden'),
+    quota_uploads: async () => {
+      await site.post({ 'Upload-Length': '5000', 'Upload-Metadata': 'many' })
+      return creating('many')
+    },
+    quota_bytes: async () => {
+      await site.post({ 'Upload-Length': '5000', 'Upload-Metadata': 'large' })
+      return creating('large')
+    },
     termination_rejected: async () => [
       'DELETE',
       await site.create({ 'Upload-Length': '5', 'Upload-Metadata': 'keep' }),
