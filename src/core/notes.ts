@@ -1,3 +1,5 @@
+import { UploadError } from './errors.ts'
+
 /**
  * Small texts that outlive the process, kept by a store beside its uploads: what must not be forgotten when the process dies. A name
  * is made of segments of `a-z`, `0-9`, `-` and `.`, none beginning with a dot, joined by `/`; 200 characters at most.
@@ -13,7 +15,7 @@ export interface Notes {
   list(folder: string): AsyncIterable<string>
 }
 
-/** Whether a store may take `name` for the name of a file or an object without looking at it again. */
+/** Whether `name` is the name of a note, so that a store may take it for that of a file or an object without looking at it again. */
 export function isNoteName(name: string): boolean {
   return name.length <= 200 && /^[a-z0-9-][a-z0-9.-]*(\/[a-z0-9-][a-z0-9.-]*)*$/.test(name)
 }
@@ -23,6 +25,7 @@ export function memoryNotes(): Notes {
   const notes = new Map<string, string>()
   return {
     async put(name, text) {
+      if (!isNoteName(name)) throw new UploadError('internal', { hint: `${name} is not the name of a note` })
       notes.set(name, text)
     },
     get: async (name) => notes.get(name) ?? null,

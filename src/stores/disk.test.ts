@@ -22,6 +22,6 @@ for (const { durability, slow, calls } of WAYS) {
         close: () => rm(directory, { recursive: true, force: true }),
       }
     }
-    storeSuite({ describe, it }, make, { appendChecked: true })
+    storeSuite({ describe, it }, make, { appendChecked: true, notes: true })
   })
 }

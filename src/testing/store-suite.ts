@@ -3,6 +3,7 @@ import { appendTests } from './store-suite/append.ts'
 import { appendCheckedTests } from './store-suite/checked.ts'
 import { createTests } from './store-suite/create.ts'
 import { finishTests } from './store-suite/finish.ts'
+import { notesTests } from './store-suite/notes.ts'
 import { readTests } from './store-suite/read.ts'
 import { removeTests } from './store-suite/remove.ts'
 import type { It, StoreUnderTest } from './store-suite/testbed.ts'
@@ -13,6 +14,8 @@ export type { StoreUnderTest } from './store-suite/testbed.ts'
 export interface Shortcuts {
   /** Whether it claims to have the optional method, which is not tested unless it does. */
   readonly appendChecked?: boolean
+  /** Whether it claims to keep notes, which are not tested unless it does. */
+  readonly notes?: boolean
   /** Bytes where its own parts begin and end: uploads of these sizes are tried beside the usual ones. */
   readonly sizes?: readonly number[]
 }
@@ -35,5 +38,6 @@ export function storeSuite(runner: SuiteRunner, make: () => Promise<StoreUnderTe
   if (shortcuts.appendChecked) describe('appendChecked', () => appendCheckedTests(it))
   describe('setLength and finish', () => finishTests(it))
   describe('read', () => readTests(it))
+  if (shortcuts.notes) describe('notes', () => notesTests(it))
   describe('remove, list and tidy', () => removeTests(it))
 }

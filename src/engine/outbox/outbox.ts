@@ -21,6 +21,9 @@ const AT_ONCE = 64
 /** Pause between two looks at the notes, in milliseconds, if nothing hurries: for what other processes left behind. */
 const LOOK_AROUND = 30_000
 
+/** Pause before looking again for what somebody else was at, in milliseconds. */
+const SOON = 1000
+
 /** An event that was written down and is about to happen. */
 export interface Expected {
   /** It has happened. Delivers it, without anybody waiting for that. */
@@ -45,6 +48,8 @@ export function createOutbox(context: EngineContext): Outbox {
   let atOnce = 0
   let timer: NodeJS.Timeout | null = null
   let looking = false
+  /** Whether something came up during a look that it may have missed. */
+  let again = false
   let closed = false
   /** Whether a note was passed over because of another that must go first. */
   let queued = false
@@ -60,6 +65,7 @@ export function createOutbox(context: EngineContext): Outbox {
   /** One delivery, by one process at a time. Who comes in vain is told when the one before is through. */
   async function deliver(note: EventNote): Promise<void> {
     const name = nameOf(context, note)
+    let delivered = false
     const free = await holdDelivery(context, nameFor(lockName(context, note.upload.id)), async () => {
       // Somebody may have been faster, with success or not.
       const text = await notes.get(name)
@@ -77,9 +83,13 @@ export function createOutbox(context: EngineContext): Outbox {
         return
       }
       await notes.remove(name)
+      delivered = true
     })
-    if (!free) queued = true
-    else if (queued) {
+    if (!free) {
+      queued = true
+      // Whoever is at it may be another process, or have looked a moment too early.
+      lookIn(Math.min(context.hookBackoff, SOON))
+    } else if (delivered && queued) {
       queued = false
       lookIn(0)
     }
@@ -107,28 +117,37 @@ export function createOutbox(context: EngineContext): Outbox {
 
   /** Looks again when a note is due. */
   function hurry({ due }: Pick<EventNote, 'due'>): void {
-    lookIn(Math.max(due.getTime() - Date.now(), Math.min(context.hookBackoff, 100)))
+    lookIn(Math.max(due.getTime() - Date.now(), 0))
   }
 
-  let next = Number.POSITIVE_INFINITY
+  /** When to look next, and the earliest time for it, by the clock of `performance`. */
+  let [next, earliest] = [Number.POSITIVE_INFINITY, 0]
   function lookIn(milliseconds: number): void {
-    const at = performance.now() + milliseconds
+    const now = performance.now()
+    const at = Math.max(now + milliseconds, earliest)
     if (closed || at >= next) return
     next = at
     if (timer !== null) clearTimeout(timer)
     // Does not keep a process alive that has nothing else to do: the notes wait.
-    timer = setTimeout(look, milliseconds).unref()
+    timer = setTimeout(look, at - now).unref()
   }
 
   function look(): void {
     next = Number.POSITIVE_INFINITY
-    if (looking || closed) return
+    if (closed) return
+    if (looking) {
+      again = true
+      return
+    }
     looking = true
+    again = false
     const began = performance.now()
     const looked = lookAround().finally(() => {
       looking = false
       // A look that takes long is not repeated at once, however much there is to do.
-      lookIn(Math.max(LOOK_AROUND, 10 * (performance.now() - began)))
+      const took = performance.now() - began
+      earliest = performance.now() + took
+      lookIn(again ? 0 : Math.max(LOOK_AROUND, 10 * took))
     })
     context.background('outbox.failed', looked, NOBODY)
   }
@@ -158,6 +177,11 @@ export function createOutbox(context: EngineContext): Outbox {
     // Nobody to be told: it waits until there is somebody.
     if (hooks[note.moment] === undefined) return
     if (note.due.getTime() > Date.now()) return hurry(note)
+    // Before the lock of the delivery is taken, or it would keep out the one whose turn it is.
+    if (!(await isTurn(note))) {
+      queued = true
+      return
+    }
     const settled = note.happened ? note : await judge(note)
     if (settled !== null) await deliver(settled)
   }

@@ -43,6 +43,16 @@ export function createTests(it: It): void {
     assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false)
   })
 
+  it('whose an upload is, and how large it may become, survives a restart', async ({ store, reopen }) => {
+    const wanted = newUpload({ owner: 'user 7 ä', maxSize: 12_345 })
+    await store.create(wanted)
+    const again = await reopen()
+    const { upload } = await again.open(wanted.id)
+    assert.deepEqual([upload.owner, upload.maxSize], ['user 7 ä', 12_345])
+    const nobodys = await again.create(newUpload())
+    assert.deepEqual(['owner' in nobodys.upload, 'maxSize' in nobodys.upload], [false, false])
+  })
+
   it('the words of the protocol survive a restart', async ({ store, reopen }) => {
     const echo = Object.fromEntries([
       ['upload-metadata', 'filename d29ybGQ=,bare'],

@@ -27,6 +27,6 @@ export function suiteOn(kind: S3Kind, options: Partial<S3StoreOptions> = {}): vo
         close: () => room.close(),
       }
     },
-    { sizes: [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 70_000] },
+    { notes: true, sizes: [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 70_000] },
   )
 }
