@@ -38,6 +38,7 @@ export function diskStore(options: DiskStoreOptions): Store {
   const disk = diskOf(options)
   return {
     name: 'disk',
+    takesStorage: true,
     start: () => start(disk),
     create: (upload) => create(disk, upload),
     open: (id) => open(disk, id),

@@ -117,6 +117,7 @@ describe('a record of tusd', () => {
       complete: null,
       digests: null,
       parts: null,
+      path: null,
       offset: 0,
       trusted: null,
       storage: TUSD.Storage,

@@ -24,6 +24,8 @@ export interface UploadRecord extends NewUpload {
   readonly digests: Digests | null
   /** How the bytes are cut where they are kept in parts; null where they are not, or the record does not say. */
   readonly parts: RecordedParts | null
+  /** Where the bytes are, from the folder of the store on, if a hook chose a place; null for the usual one. */
+  readonly path: string | null
   /** Where the bytes are, as far as the writer knew. */
   readonly storage: Readonly<Record<string, string>>
 }
@@ -68,6 +70,7 @@ export function newRecord(upload: NewUpload, storage: Readonly<Record<string, st
     trusted: null,
     digests: null,
     parts: null,
+    path: null,
     storage,
   }
   const more = rare(upload)
@@ -126,6 +129,7 @@ export function printRecord(record: UploadRecord): string {
       trusted: record.trusted ?? undefined,
       digests: record.digests ?? undefined,
       parts: record.parts ?? undefined,
+      path: record.path ?? undefined,
       owner: record.owner,
       maxSize: record.maxSize,
     },
@@ -159,6 +163,7 @@ export function parseRecord(text: string, id: UploadId, createdAt: Date): Upload
     trusted: ours?.has('trusted') ? ours.size('trusted') : null,
     digests: ours?.has('digests') ? ours.texts('digests') : null,
     parts: ours?.has('parts') ? partsOf(ours.inside('parts')) : null,
+    path: ours?.has('path') ? ours.text('path', '') : null,
     storage: info.texts('Storage'),
     ...(ours?.has('owner') && { owner: ours.text('owner', '') }),
     ...(ours?.has('maxSize') && { maxSize: ours.size('maxSize') }),

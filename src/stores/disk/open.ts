@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { UploadError } from '../../core/errors.ts'
 import type { StoredUpload } from '../../core/store.ts'
 import type { NewUpload, UploadId } from '../../core/upload.ts'
@@ -14,22 +15,25 @@ import {
   storageOf,
   syncNames,
 } from './files.ts'
-import { closeOpened, leadsOutside, type Opened, openData, openUsual } from './locate.ts'
+import { chosenPath, closeOpened, leadsOutside, type Opened, openData, openUsual } from './locate.ts'
 import { readRecord, writeRecord } from './records.ts'
 import { DiskUpload } from './upload.ts'
 
 /** Creates an upload. Leaves nothing behind if it throws. */
 export async function create(disk: Disk, upload: NewUpload): Promise<StoredUpload> {
   const { id } = upload
-  const path = dataPath(disk, id)
-  const record = newRecord(upload, storageOf(disk, id))
+  const chosen = await chosenPath(disk, upload)
+  const path = chosen === null ? dataPath(disk, id) : resolve(disk.root, chosen)
+  const storage = storageOf(disk, id)
+  const usual = newRecord(upload, storage)
+  const record = chosen === null ? usual : { ...usual, path: chosen, storage: { ...storage, Path: path } }
   const always = disk.durability === 'always'
   const created: string[] = []
   try {
     // The bytes first: the file is created only if it is not there, so that one of two creations fails.
     await claim(disk, path)
     created.push(path)
-    if (await hasBytesElsewhere(disk, id)) throw new UploadError('upload_exists')
+    if (await hasBytesElsewhere(disk, id, chosen !== null)) throw new UploadError('upload_exists')
     await writeRecord(disk, record, always)
     created.push(recordPath(disk, id))
     if (always) await syncNames(disk, created)
@@ -42,7 +46,10 @@ export async function create(disk: Disk, upload: NewUpload): Promise<StoredUploa
 }
 
 /** Whether there is a record already that is not what a crash left, but of an upload with its bytes in an unusual place. */
-async function hasBytesElsewhere(disk: Disk, id: UploadId): Promise<boolean> {
+async function hasBytesElsewhere(disk: Disk, id: UploadId, weAreElsewhere: boolean): Promise<boolean> {
+  // Its usual place must stay free, or be ours: whoever has it has the name.
+  if (weAreElsewhere && (await look(disk, dataPath(disk, id))) !== null) return true
+
   const stats = await look(disk, recordPath(disk, id))
   if (stats === null || stats.size === 0) return false
   const found = await readRecord(disk, id).catch((error: unknown) => {
@@ -51,7 +58,7 @@ async function hasBytesElsewhere(disk: Disk, id: UploadId): Promise<boolean> {
   })
   if (found === null) return false
   if (leadsOutside(disk, found.record)) return true
-  const bytes = await openData(disk, found.record, null)
+  const bytes = await openData(disk, found.record, weAreElsewhere ? await openUsual(disk, id) : null)
   await closeOpened(disk, bytes, null)
   return bytes !== null
 }

@@ -176,7 +176,7 @@ export class DiskUpload implements StoredUpload {
 function currentStorage(disk: Disk, { record, path }: Found): Readonly<Record<string, string>> {
   const { id, storage } = record
   const usual = storageOf(disk, id)
-  const Path = path === dataPath(disk, id) ? usual.Path : (storage['Path'] ?? path)
+  const Path = path === dataPath(disk, id) ? usual.Path : record.path === null ? (storage['Path'] ?? path) : path
   // As it was, nearly always.
   if (storage['Path'] === Path && storage['InfoPath'] === usual.InfoPath) return storage
   return { ...storage, ...usual, Path }
