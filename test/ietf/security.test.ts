@@ -83,6 +83,57 @@ describe.each(NEWEST)('an upload that expires, %s', (_, door, version) => {
   })
 })
 
+describe.each(NEWEST)('rights, %s', (_, door, version) => {
+  let allowed = true
+  const draft = hostDraft(door, version, {
+    authorize: (operation, { owner }, { header }) => {
+      const user = header('authorization')
+      if (operation === 'create') return user === null ? false : { owner: user }
+      return owner === user && (operation !== 'finish' || allowed)
+    },
+    quotas: { perOwner: { maxUploads: 2 } },
+  })
+  const me = { Authorization: 'me' }
+  const other = { Authorization: 'other' }
+
+  it('R-111 only its owner reaches an upload, by any method; to others it does not exist', async () => {
+    expect((await draft.post('?0')).status).toBe(403)
+    const url = await draft.create('?0', 'hello', me)
+    const unknown = url.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
+    for (const fields of [other, {}]) {
+      for (const method of ['HEAD', 'GET', 'DELETE']) {
+        const answers = [await draft.send(method, url, fields), await draft.send(method, unknown, fields)]
+        expect(
+          answers.map(({ status }) => status),
+          method,
+        ).toEqual([404, 404])
+        expect(answers[0]?.text).toBe(answers[1]?.text)
+      }
+      expect((await draft.append(url, 5, '?1', ' world', fields)).status).toBe(404)
+    }
+    expect((await draft.send('HEAD', url, me)).header('upload-offset')).toBe('5')
+    expect((await draft.append(url, 5, '?1', ' world', me)).header('upload-complete')).toBe('?1')
+  })
+
+  it('R-114 rights are asked again when all bytes are there', async () => {
+    const url = await draft.create('?0', 'hello', me)
+    allowed = false
+    const answer = await draft.append(url, 5, '?1', ' world', me)
+    allowed = true
+    expect(answer.status).toBe(403)
+    expect((await draft.send('HEAD', url, me)).header('upload-complete')).toBe('?0')
+    expect((await draft.append(url, 11, '?1', '', me)).header('upload-complete')).toBe('?1')
+  })
+
+  it('R-115 a client has only so many unfinished uploads', async () => {
+    const fields = { Authorization: 'busy' }
+    for (let count = 0; count < 2; count++) await draft.create('?0', 'hello', fields)
+    const answer = await draft.post('?0', 'hello', fields)
+    expect(answer.status).toBe(429)
+    expect(answer.header('retry-after')).toMatch(/^\d+$/)
+  })
+})
+
 describe.each(NEWEST)('a failure on our side, %s', (_, door, version) => {
   let broken = true
   const draft = hostDraft(door, version, {
