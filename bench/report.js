@@ -17,6 +17,8 @@ const COMPARED = [
   ['tusker-s3', 'tusd-s3'],
   ['tusker-s3', 'aws-sdk'],
   ['HTTP/2', 'HTTP/1.1'],
+  ['preCreate', 'no hook'],
+  ['postFinish', 'no hook'],
 ]
 
 /** @type {readonly { readonly title: string, readonly figure: Figure, readonly print: Print }[]} */

@@ -84,7 +84,7 @@ const WORDS: readonly { readonly what: string; readonly word: RegExp; readonly o
   {
     what: 'the name of a header',
     word: /'(?:upload-(?:offset|(?:defer-)?length|metadata|concat|checksum|expires|(?:in)?complete|limit)|tus-[a-z-]+|content-(?:type|length|range)|location|if-(?:match|none-match|range))'/i,
-    only: /^(?:(?:protocols|http|testing)\/|cli\/pages\.ts$)/,
+    only: /^(?:(?:protocols|http|hooks|testing)\/|cli\/pages\.ts$)/,
   },
   {
     what: 'IncomingMessage',

@@ -2,6 +2,7 @@
 import { checkUploads } from '../check.js'
 import { Unsupported } from '../unsupported.js'
 import { GIB, sizeText } from './sizes.js'
+import { withFlags } from './variants.js'
 import { warmBytes } from './warm.js'
 
 /**
@@ -36,13 +37,4 @@ export const http2 = {
       check: () => checkUploads(folder, uploads),
     }
   },
-}
-
-/**
- * @param {import('../types.ts').Peer} peer
- * @param {readonly string[]} flags
- * @returns {import('../types.ts').Peer}
- */
-function withFlags(peer, flags) {
-  return { ...peer, command: (...where) => [...peer.command(...where), ...flags] }
 }

@@ -1,6 +1,7 @@
 // @ts-check
 import { concat } from './concat.js'
 import { get } from './get.js'
+import { hook } from './hook.js'
 import { http2 } from './http2.js'
 import { idle } from './idle.js'
 import { many } from './many.js'
@@ -24,6 +25,7 @@ export const rows = [
   slow,
   idle,
   http2,
+  hook,
   s3Many('s3', 1),
   s3Many('s3-8', 8),
   s3Small('s3-small', 64),

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { createLocation } from '../http/location.ts'
 import type { Uploads } from '../uploads.ts'
 import type { Settings } from './flags.ts'
+import { hookLines } from './hooks.ts'
 import type { Endpoint } from './listen.ts'
 import type { Storage } from './storage.ts'
 import { formatBytes, formatDuration } from './values.ts'
@@ -24,6 +25,7 @@ export function announcement(
       : [`unfinished uploads expire after ${formatDuration(settings['expire-after'])}`]),
     `tus extensions: ${uploads.extensions.join(', ')}`,
     ...draftLines(uploads, settings),
+    ...hookLines(settings),
     `listening on ${address(endpoint, basePath, settings['tls-certificate'] === '' ? 'http' : 'https')}`,
   ]
 }

@@ -2,17 +2,24 @@ import type { Log } from '../core/log.ts'
 import type { UploadsOptions } from '../uploads.ts'
 import { exposure } from './exposure.ts'
 import type { Settings } from './flags.ts'
+import type { HookOptions } from './hooks.ts'
 import type { Storage } from './storage.ts'
 
 /**
  * Turns what the command line says into options.
  * @throws Complaint with exit code 2
  */
-export function compose(settings: Settings, { store, locker, maxSize }: Storage, log: Log): UploadsOptions {
+export function compose(
+  settings: Settings,
+  { store, locker, maxSize }: Storage,
+  hooks: HookOptions,
+  log: Log,
+): UploadsOptions {
   return {
     store,
     locker,
     ...exposure(settings),
+    ...hooks,
     maxSize,
     expireAfter: settings['expire-after'],
     disableDownload: settings['disable-download'],

@@ -1,6 +1,7 @@
 import { CROSS_ORIGIN } from './flags/cors.ts'
 import type { FlagGroup, ValueOf } from './flags/flag.ts'
 import { GENERAL } from './flags/general.ts'
+import { HOOKS } from './flags/hooks.ts'
 import { LIMITS } from './flags/limits.ts'
 import { LISTENING } from './flags/listening.ts'
 import { MONITORING } from './flags/monitoring.ts'
@@ -20,6 +21,7 @@ export const FLAGS = {
   ...CROSS_ORIGIN,
   ...STORAGE,
   ...S3,
+  ...HOOKS,
   ...LIMITS,
   ...MONITORING,
   ...GENERAL,
@@ -32,6 +34,7 @@ export const GROUPS: Readonly<Record<string, FlagGroup>> = {
   'Pages of other origins': CROSS_ORIGIN,
   Storage: STORAGE,
   S3: S3,
+  Hooks: HOOKS,
   Limits: LIMITS,
   Monitoring: MONITORING,
   General: GENERAL,
@@ -51,15 +54,12 @@ export const OURS: readonly FlagName[] = [
   ...(['accept-plain-uploads', 'record-digest', 'config', 'print-config'] as const),
   ...(['s3-metadata-object-prefix', 's3-provider', 's3-max-buffered-bytes', 's3-max-parts'] as const),
   ...(['s3-max-object-size', 's3-integrity', 's3-redirect-downloads'] as const),
+  ...(['hooks-partial-finish', 'hooks-attempts', 'hooks-dir-events', 'hooks-dir-timeout'] as const),
+  ...(['hooks-http-events', 'hooks-http-secret-file', 'hooks-grpc-events', 'hooks-plugin-events'] as const),
 ]
 
 /** Flags of tusd that this version does not know how to honour: refused with their own sentence, never ignored. */
 export const TUSD_ONLY: readonly string[] = [
   ...['gcs-bucket', 'gcs-object-prefix', 'gcs-endpoint', 'azure-storage', 'azure-endpoint'],
-  ...['azure-container-access-type', 'azure-blob-access-tier', 'azure-object-prefix', 'hooks-enabled-events'],
-  ...['progress-hooks-interval', 'hooks-dir', 'hooks-http', 'hooks-http-forward-headers', 'hooks-http-retry'],
-  ...['hooks-http-backoff', 'hooks-http-timeout', 'hooks-http-size-limit', 'hooks-http-skip-verify', 'hooks-grpc'],
-  ...['hooks-grpc-retry', 'hooks-grpc-backoff', 'hooks-grpc-secure', 'hooks-grpc-server-tls-certificate'],
-  ...['hooks-grpc-client-tls-certificate', 'hooks-grpc-client-tls-key', 'hooks-grpc-forward-headers'],
-  'hooks-plugin',
+  ...['azure-container-access-type', 'azure-blob-access-tier', 'azure-object-prefix'],
 ]

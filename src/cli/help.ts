@@ -34,7 +34,12 @@ function usage(name: string, flag: Flag): string {
 function words(flag: Flag): readonly string[] {
   const older = (flag.aliases ?? []).map((alias) => `(also -${alias})`)
   const silent = flag.default === '' || flag.default === 'false'
-  return [...flag.help.split(' '), ...older, ...(silent ? [] : [`(default ${flag.default})`])]
+  // A list may be broken behind its commas
+  const shown = flag.kind === 'list' ? flag.default.replaceAll(',', ', ').split(' ') : [flag.default]
+  const [first = '', ...rest] = shown
+  const [last = first, ...before] = [...rest].reverse()
+  const told = rest.length === 0 ? [`(default ${first})`] : [`(default ${first}`, ...before.reverse(), `${last})`]
+  return [...flag.help.split(' '), ...older, ...(silent ? [] : told)]
 }
 
 /** One flag: its usage, and beside it its words, wrapped. */

@@ -9,6 +9,7 @@ import type { Environment } from './environment.ts'
 import { exposure } from './exposure.ts'
 import type { Settings } from './flags.ts'
 import { helpText } from './help.ts'
+import { checkHooks, openHooks } from './hooks.ts'
 import { createOutput } from './log.ts'
 import { createMonitor } from './monitor.ts'
 import { checkPages, createPages } from './pages.ts'
@@ -38,8 +39,9 @@ export async function main(args: readonly string[], environment: Environment): P
     checkPages(settings)
     exposure(settings)
     checkS3(configuration, environment)
+    checkHooks(configuration)
     if (settings['print-config']) write(configText(configuration))
-    else await start(settings, targetOf(settings, environment))
+    else await start(settings, targetOf(settings, environment), environment)
   } catch (error) {
     if (!(error instanceof Complaint)) throw error
     process.stderr.write(`tusker: ${error.message}\n`)
@@ -47,11 +49,12 @@ export async function main(args: readonly string[], environment: Environment): P
   }
 }
 
-async function start(settings: Settings, target: Target | null): Promise<void> {
+async function start(settings: Settings, target: Target | null, environment: Environment): Promise<void> {
   const { log, say } = createOutput(settings['log-format'], write, settings.verbose)
   const { metrics, observers } = await createMonitor(settings)
+  const hooks = await openHooks(settings, environment)
   const storage = await openStorage(settings, target, log, metrics === null ? [] : [metrics.s3])
-  const uploads = await open({ ...compose(settings, storage, log), observers })
+  const uploads = await open({ ...compose(settings, storage, hooks, log), observers })
   const pages = createPages(settings, uploads, metrics)
   const served = await serve(uploads, pages, transportOf(settings), log).catch(async (error: unknown) => {
     await uploads.close(0)

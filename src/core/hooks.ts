@@ -11,6 +11,8 @@ export interface RequestInfo {
   /** Path and query as the client sent them. */
   readonly uri: string
   readonly remoteAddress: string | null
+  /** Of the client; absent or null where it is not known, as behind a proxy. */
+  readonly remotePort?: number | null
   /** A header field by its lower-case name; null if absent. */
   header(name: Lowercase<string>): string | null
   /** All header fields by their lower-case names, repeated ones joined by `, `. Absent where they are not known any more. */

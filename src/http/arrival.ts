@@ -10,6 +10,7 @@ export interface Arrival {
   /** Whether it came over TLS. */
   readonly secure: boolean
   readonly remoteAddress: string | null
+  readonly remotePort?: number | null
   /** Whether it came over a Unix socket, whose peers have no address. */
   readonly unixSocket?: boolean
   /** A header field by its lower-case name, repeated fields joined by `, `; null if absent. */

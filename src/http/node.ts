@@ -93,6 +93,10 @@ class NodeArrival implements Arrival {
     return this.#request.socket.remoteAddress ?? null
   }
 
+  get remotePort(): number | null {
+    return this.#request.socket.remotePort ?? null
+  }
+
   /** An open socket of TCP knows at least its own address, even when the client has just reset it. */
   get unixSocket(): boolean {
     const { socket } = this.#request

@@ -24,6 +24,7 @@ class Understood implements UploadRequest {
   readonly method: string
   readonly uri: string
   readonly remoteAddress: string | null
+  readonly remotePort: number | null
   readonly body: Body
   readonly target: Target
   /** Functions, not methods: hooks may take them out of the request. */
@@ -42,6 +43,8 @@ class Understood implements UploadRequest {
     this.method = (arrival.header('x-http-method-override') ?? arrival.method).toUpperCase()
     this.uri = uri
     this.remoteAddress = outside.remoteAddress
+    // Now, as a socket that is closed has forgotten it; of a connection that a proxy made, it says nothing of the client.
+    this.remotePort = arrival.remoteAddress === outside.remoteAddress ? (arrival.remotePort ?? null) : null
     this.body = body
     this.target = location.target(uri)
     this.header = (name) => arrival.header(name)

@@ -8,7 +8,7 @@ import { setUp } from './program.ts'
 setUp()
 
 /**
- * The flags of tusd (v2.10) on listening, TLS, protocol, CORS, disk, S3, monitoring and time-outs, with their defaults as
+ * The flags of tusd (v2.10) on listening, TLS, protocol, CORS, disk, S3, hooks, monitoring and time-outs, with their defaults as
  * tusd writes them; but for s3-part-size, which is 50 MiB there.
  */
 const TUSD: Readonly<Record<string, string>> = {
@@ -49,6 +49,25 @@ const TUSD: Readonly<Record<string, string>> = {
   's3-concurrent-part-uploads': '10',
   's3-transfer-acceleration': 'false',
   's3-log-api-calls': 'false',
+  'hooks-enabled-events': 'pre-create,post-create,post-receive,post-terminate,post-finish',
+  'progress-hooks-interval': '1s',
+  'hooks-dir': '',
+  'hooks-http': '',
+  'hooks-http-forward-headers': '',
+  'hooks-http-retry': '3',
+  'hooks-http-backoff': '1s',
+  'hooks-http-timeout': '15s',
+  'hooks-http-size-limit': '5120',
+  'hooks-http-skip-verify': 'false',
+  'hooks-grpc': '',
+  'hooks-grpc-retry': '3',
+  'hooks-grpc-backoff': '1s',
+  'hooks-grpc-secure': 'false',
+  'hooks-grpc-server-tls-certificate': '',
+  'hooks-grpc-client-tls-certificate': '',
+  'hooks-grpc-client-tls-key': '',
+  'hooks-grpc-forward-headers': '',
+  'hooks-plugin': '',
   'expose-metrics': 'true',
   'metrics-path': '/metrics',
   'expose-pprof': 'false',

@@ -1,4 +1,5 @@
 import type { RequestInfo } from '../../core/hooks.ts'
+import { publicUri } from '../../core/secrets.ts'
 import { type Concat, parseUploadId, type Upload } from '../../core/upload.ts'
 import type { Told } from '../consult.ts'
 
@@ -24,9 +25,6 @@ export interface EventNote {
 /** Fields of a request that are for the server alone; a note may lie on a disk for a long time. */
 const SECRET: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
-/** Tokens in a URL, too. */
-const SECRET_QUERY = /([?&]access_token=)[^&]*/gi
-
 export function printNote(note: EventNote): string {
   const { request, upload } = note
   const headers = Object.entries(request.headers?.() ?? {}).filter(([name]) => !SECRET.has(name))
@@ -36,7 +34,7 @@ export function printNote(note: EventNote): string {
     request: {
       method: request.method,
       id: request.id,
-      uri: request.uri.replace(SECRET_QUERY, '$1REDACTED'),
+      uri: publicUri(request.uri),
       remoteAddress: request.remoteAddress,
       headers: Object.fromEntries(headers),
     },

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseUploadId } from '../../core/upload.ts'
 import { batches, collect, newUpload } from '../../testing/store-suite/testbed.ts'
 import { diskStore } from '../disk.ts'
 
@@ -32,6 +33,14 @@ describe('a place on disk that a hook chose', () => {
       expect(found.storage['Path']).toBe(join(directory, path))
     },
   )
+
+  it('goes with an id that has folders of its own', async () => {
+    const made = await store().create({ ...at('elsewhere/file'), id: parseUploadId('a/b/c') })
+    await made.append(hello())
+    expect((await store().open(made.upload.id)).upload.offset).toBe(5)
+    await (await store().open(made.upload.id)).remove()
+    expect(await readdir(directory)).toEqual([])
+  })
 
   it('may be an absolute path inside the folder of uploads', async () => {
     const { upload } = await store().create(at(join(directory, 'inside.bin')))

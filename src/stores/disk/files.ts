@@ -79,6 +79,11 @@ async function openNew(disk: Disk, calls: Calls, path: string): Promise<number> 
   }
 }
 
+/** Makes the folder of a file, and those above it. Throws `upload_exists` if there is a file in the way. */
+export async function makeFolderOf(disk: Disk, path: string): Promise<void> {
+  await makeFolder(disk, disk.gaits.quick(), dirname(path))
+}
+
 async function makeFolder(disk: Disk, calls: Calls, folder: string): Promise<void> {
   try {
     await calls.mkdir(folder, disk.dirPerms)

@@ -9,6 +9,7 @@ import {
   type Disk,
   dataPath,
   look,
+  makeFolderOf,
   recordPath,
   remove,
   removeEmptyFolders,
@@ -34,12 +35,14 @@ export async function create(disk: Disk, upload: NewUpload): Promise<StoredUploa
     await claim(disk, path)
     created.push(path)
     if (await hasBytesElsewhere(disk, id, chosen !== null)) throw new UploadError('upload_exists')
+    // The folder of the record is made with the bytes, unless they are elsewhere.
+    if (chosen !== null) await makeFolderOf(disk, recordPath(disk, id))
     await writeRecord(disk, record, always)
     created.push(recordPath(disk, id))
     if (always) await syncNames(disk, created)
   } catch (error) {
     for (const file of created) await remove(disk.gaits.quick(), file).catch(() => false)
-    await removeEmptyFolders(disk, path)
+    for (const file of [path, recordPath(disk, id)]) await removeEmptyFolders(disk, file)
     throw error
   }
   return new DiskUpload(disk, { record, path, size: 0, modifiedAt: new Date() })
