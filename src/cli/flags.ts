@@ -5,6 +5,7 @@ import { HOOKS } from './flags/hooks.ts'
 import { LIMITS } from './flags/limits.ts'
 import { LISTENING } from './flags/listening.ts'
 import { MONITORING } from './flags/monitoring.ts'
+import { RIGHTS } from './flags/rights.ts'
 import { S3 } from './flags/s3.ts'
 import { STORAGE } from './flags/storage.ts'
 import { UPLOADS } from './flags/uploads.ts'
@@ -23,6 +24,7 @@ export const FLAGS = {
   ...S3,
   ...HOOKS,
   ...LIMITS,
+  ...RIGHTS,
   ...MONITORING,
   ...GENERAL,
 } as const satisfies FlagGroup
@@ -36,6 +38,7 @@ export const GROUPS: Readonly<Record<string, FlagGroup>> = {
   S3: S3,
   Hooks: HOOKS,
   Limits: LIMITS,
+  Rights: RIGHTS,
   Monitoring: MONITORING,
   General: GENERAL,
 }
@@ -56,6 +59,11 @@ export const OURS: readonly FlagName[] = [
   ...(['s3-max-object-size', 's3-integrity', 's3-redirect-downloads'] as const),
   ...(['hooks-partial-finish', 'hooks-attempts', 'hooks-dir-events', 'hooks-dir-timeout'] as const),
   ...(['hooks-http-events', 'hooks-http-secret-file', 'hooks-grpc-events', 'hooks-plugin-events'] as const),
+  ...(['jwt-secret-file', 'jwt-key-file', 'jwt-jwks-url', 'jwt-issuer', 'jwt-audience'] as const),
+  ...(['jwt-algorithms', 'jwt-clock-tolerance', 'jwt-owner-claim', 'jwt-max-size-claim'] as const),
+  ...(['jwt-max-uploads-claim', 'jwt-max-bytes-claim', 'jwt-operations-claim', 'jwt-in-url'] as const),
+  ...(['refuse-with', 'max-unfinished-uploads', 'max-unfinished-bytes', 'max-creations-per-minute'] as const),
+  'max-creations-per-minute-per-address',
 ]
 
 /** Flags of tusd that this version does not know how to honour: refused with their own sentence, never ignored. */

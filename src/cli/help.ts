@@ -13,6 +13,7 @@ export function helpText(): string {
     'serves http://localhost:8080/files/ and keeps the uploads in ./data.',
     '',
     'Usage: tusker [flags]',
+    '       tusker sign-url [flags] <url>, which prints a link to upload by; -help says more',
     ...Object.entries(GROUPS).flatMap(([group, rows]) => ['', `${group}:`, ...entries(rows)]),
     '',
     'A flag is written -name value, -name=value, or the same with two dashes; one that takes no',

@@ -15,8 +15,10 @@ import { createMonitor } from './monitor.ts'
 import { checkPages, createPages } from './pages.ts'
 import { configText } from './print-config.ts'
 import { reloadOnHangUp } from './reload.ts'
+import { openRights } from './rights.ts'
 import { checkS3, type Target, targetOf } from './s3/target.ts'
 import { serve } from './serve.ts'
+import { signUrl } from './sign-url.ts'
 import { stopInOrder } from './stop.ts'
 import { openStorage } from './storage.ts'
 import { transportOf } from './transport.ts'
@@ -31,6 +33,7 @@ export async function main(args: readonly string[], environment: Environment): P
   // Whoever reads our output may go before us (`| head`, a log collector that restarts); a server does not stop for that
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
+    if (args[0] === 'sign-url') return write(await signUrl(args.slice(1)))
     const configuration = configure(args, environment)
     const { settings } = configuration
     if (settings.help) return write(helpText())
@@ -53,8 +56,9 @@ async function start(settings: Settings, target: Target | null, environment: Env
   const { log, say } = createOutput(settings['log-format'], write, settings.verbose)
   const { metrics, observers } = await createMonitor(settings)
   const hooks = await openHooks(settings, environment)
+  const rights = await openRights(settings, log)
   const storage = await openStorage(settings, target, log, metrics === null ? [] : [metrics.s3])
-  const uploads = await open({ ...compose(settings, storage, hooks, log), observers })
+  const uploads = await open({ ...compose(settings, storage, hooks, log), ...rights, observers })
   const pages = createPages(settings, uploads, metrics)
   const served = await serve(uploads, pages, transportOf(settings), log).catch(async (error: unknown) => {
     await uploads.close(0)

@@ -5,6 +5,7 @@ import type { NewUpload, Upload, UploadId } from '../core/upload.ts'
 import type { Caller } from './commands.ts'
 import { isRejection, rejected } from './consult.ts'
 import type { EngineContext } from './context.ts'
+import { findUpload } from './open.ts'
 
 /**
  * Asks whether the caller may do something with the upload of an id, before its lock is taken: a stranger must not so much as
@@ -19,7 +20,7 @@ export async function authorize(
   caller: Caller,
 ): Promise<Grant | null> {
   if (context.authorize === undefined) return null
-  const upload = await find(context, id)
+  const upload = await findUpload(context, id)
   const grant = await judge(context, operation, upload ?? nobodys(id), caller.request)
   if (grant === null) throw refusal(context)
   if (upload === null) throw new UploadError('upload_not_found')
@@ -45,10 +46,10 @@ export async function authorizeFinish(context: EngineContext, upload: Upload, ca
   if ((await judge(context, 'finish', upload, caller.request)) === null) throw new UploadError('forbidden')
 }
 
-/** Whether the caller may know of the upload at all. */
-export async function mayKnow(
+/** Whether somebody may do something with an upload, for those who do something else if not. */
+export async function isAllowed(
   context: EngineContext,
-  operation: Exclude<Operation, 'create' | 'finish'>,
+  operation: Exclude<Operation, 'create'>,
   upload: Upload,
   request: RequestInfo,
 ): Promise<boolean> {
@@ -58,16 +59,6 @@ export async function mayKnow(
   } catch (error) {
     // What it is refused with is said by whoever answers; until then it is not known.
     if (error instanceof UploadError) return false
-    throw error
-  }
-}
-
-/** What there is, without a lock: an owner never changes. What is gone counts as what never was. */
-async function find(context: EngineContext, id: UploadId): Promise<Upload | null> {
-  try {
-    return (await context.store.open(id)).upload
-  } catch (error) {
-    if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone')) return null
     throw error
   }
 }

@@ -16,6 +16,16 @@ export async function openLive(
   return stored
 }
 
+/** What there is of an id, without a lock: null if there is nothing, or nothing any more. Whose it is, and whether it is complete, may be relied on. */
+export async function findUpload({ store }: Pick<EngineContext, 'store'>, id: UploadId): Promise<Upload | null> {
+  try {
+    return (await store.open(id)).upload
+  } catch (error) {
+    if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone')) return null
+    throw error
+  }
+}
+
 /** An upload of one protocol is not driven through another by accident. Throws `upload_not_found`. */
 export function requireKind(upload: Upload, { completion }: Pick<Caller, 'completion'>): void {
   if (completion === undefined || completion === upload.completion) return

@@ -6,7 +6,7 @@ import type { Caller } from './commands.ts'
 import type { EngineContext } from './context.ts'
 import { holdOwner, lockName } from './hold.ts'
 import { nameFor } from './notes.ts'
-import { hasExpired } from './open.ts'
+import { findUpload, hasExpired } from './open.ts'
 
 /** Seconds after which it is worth to try again when somebody has too much under way. */
 const RETRY_AFTER = 60
@@ -153,15 +153,9 @@ async function room(
   return left
 }
 
-async function isUnderWay({ store }: EngineContext, id: UploadId): Promise<boolean> {
-  try {
-    const { upload } = await store.open(id)
-    return !upload.complete && !hasExpired(upload, new Date())
-  } catch (error) {
-    if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone'))
-      return false
-    throw error
-  }
+async function isUnderWay(context: EngineContext, id: UploadId): Promise<boolean> {
+  const upload = await findUpload(context, id)
+  return upload !== null && !upload.complete && !hasExpired(upload, new Date())
 }
 
 async function readEntry({ notes }: EngineContext, name: string): Promise<Entry | null> {

@@ -1,14 +1,14 @@
 import { UploadError } from '../core/errors.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { Completion, Upload, UploadId } from '../core/upload.ts'
-import { authorize, mayKnow } from './authorize.ts'
+import { authorize, isAllowed } from './authorize.ts'
 import type { Asking, Caller, Readable } from './commands.ts'
 import { complete, isDue } from './complete.ts'
 import { join } from './concat.ts'
 import type { EngineContext } from './context.ts'
 import { hold } from './hold.ts'
 import type { Job } from './job.ts'
-import { openLive } from './open.ts'
+import { findUpload, openLive } from './open.ts'
 
 /** `Engine.stat`. */
 export async function stat(context: EngineContext, id: UploadId, caller: Caller): Promise<Upload> {
@@ -18,13 +18,10 @@ export async function stat(context: EngineContext, id: UploadId, caller: Caller)
 
 /** `Engine.kindOf`. */
 export async function kindOf(context: EngineContext, id: UploadId, asking: Asking | null): Promise<Completion | null> {
-  const stored = await context.store.open(id).catch((error: unknown) => {
-    if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone')) return null
-    throw error
-  })
-  if (stored === null) return null
-  const known = asking === null || (await mayKnow(context, asking.operation, stored.upload, asking.request))
-  return known ? stored.upload.completion : null
+  const upload = await findUpload(context, id)
+  if (upload === null) return null
+  const known = asking === null || (await isAllowed(context, asking.operation, upload, asking.request))
+  return known ? upload.completion : null
 }
 
 /** `Engine.read`. A complete upload does not change any more, so it is read without a lock. */
@@ -45,10 +42,17 @@ function mayComplete(upload: Upload): boolean {
   return isDue(upload) || upload.concat?.role === 'final'
 }
 
-/** Opens an upload under its lock, and does what an earlier request could not: finish it, or join its parts. */
+/**
+ * Opens an upload under its lock, and does what an earlier request could not: finish it, or join its parts. Unless the caller may only
+ * look: then it stays for somebody who may.
+ */
 async function settle(context: EngineContext, job: Job, id: UploadId, caller: Caller): Promise<StoredUpload> {
   const stored = await openLive(context, id, caller)
-  if (isDue(stored.upload)) await complete(context, job, stored, caller)
-  else if (!stored.upload.complete && stored.upload.concat?.role === 'final') await join(context, job, stored, caller)
+  const { upload } = stored
+  if (upload.complete || !mayComplete(upload) || !(await isAllowed(context, 'finish', upload, caller.request))) {
+    return stored
+  }
+  if (upload.concat?.role === 'final') await join(context, job, stored, caller)
+  else await complete(context, job, stored, caller)
   return stored
 }

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Grant } from '../../src/core/rights.ts'
+import { parseUploadId } from '../../src/core/upload.ts'
 import { fileLocker } from '../../src/lockers/file.ts'
 import { diskStore } from '../../src/stores/disk.ts'
 import { createUploads } from '../../src/uploads.ts'
 import { caller, creation } from '../support/engine.ts'
 import { nodeDoor } from '../tus/support/node-door.ts'
-import { host } from '../tus/support/site.ts'
+import { host, idOf } from '../tus/support/site.ts'
 
 /** Whoever asks names himself. */
 const named = (_: string, __: unknown, request: { header(name: 'x-user'): string | null }): Grant => ({
@@ -169,5 +170,24 @@ describe('a limit by a function of the request', () => {
     // Who created it has a say, not who sends.
     expect((await site.patch(url, 0, 'x'.repeat(11), as('large'))).status).toBe(413)
     expect((await site.patch(url, 0, 'x'.repeat(10))).status).toBe(204)
+  })
+})
+
+describe('who may only look', () => {
+  let refuses = true
+  const site = host(nodeDoor, {
+    authorize: (operation, _, { header }) =>
+      operation === 'create' || header('x-user') === 'owner' || operation === 'head',
+    hooks: { preFinish: () => (refuses ? { reject: true } : null) },
+  })
+
+  it('sees where an upload stands that only another may complete, and does not complete it', async () => {
+    const url = await site.create({ 'Upload-Length': '5' })
+    expect((await site.patch(url, 0, 'hello', as('owner'))).status).toBe(400)
+    refuses = false
+    expect(await site.head(url)).toMatchObject({ status: 200 })
+    expect((await site.storeAgain().open(parseUploadId(idOf(url)))).upload.complete).toBe(false)
+    expect((await site.send('HEAD', url, as('owner'))).header('upload-offset')).toBe('5')
+    expect((await site.storeAgain().open(parseUploadId(idOf(url)))).upload.complete).toBe(true)
   })
 })

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { UploadError } from '../../core/errors.ts'
 import type { RequestInfo } from '../../core/hooks.ts'
-import type { Upload, UploadId } from '../../core/upload.ts'
+import type { Upload } from '../../core/upload.ts'
 import { type Told, tell } from '../consult.ts'
 import { type EngineContext, errorFields } from '../context.ts'
 import { holdDelivery, holdIfFree, lockName } from '../hold.ts'
 import { nameFor } from '../notes.ts'
+import { findUpload } from '../open.ts'
 import { type EventNote, parseNote, printNote } from './note.ts'
 
 /** Notes of events that wait for delivery, and of those that were given up. */
@@ -195,7 +196,7 @@ export function createOutbox(context: EngineContext): Outbox {
       const text = await notes.get(nameOf(context, seen))
       const note = text === null ? null : parseNote(text)
       if (note === null || note.happened) return note
-      const now = await find(context, note.upload.id)
+      const now = await findUpload(context, note.upload.id)
       const happened = note.moment === 'postFinish' ? now?.complete === true : now === null
       if (happened) {
         const sure = { ...note, happened, ...(now !== null && { upload: now }) }
@@ -245,15 +246,6 @@ async function keepFinish(context: EngineContext, upload: Upload): Promise<void>
   const text = await notes.get(name)
   const note = text === null ? null : parseNote(text)
   if (note !== null && !note.happened) await notes.put(name, printNote({ ...note, happened: true, upload }))
-}
-
-async function find({ store }: EngineContext, id: UploadId): Promise<Upload | null> {
-  try {
-    return (await store.open(id)).upload
-  } catch (error) {
-    if (error instanceof UploadError && (error.code === 'upload_not_found' || error.code === 'upload_gone')) return null
-    throw error
-  }
 }
 
 function nameOf(context: EngineContext, { moment, upload }: Pick<EventNote, 'moment' | 'upload'>): string {

@@ -131,6 +131,40 @@ export async function look(disk: Disk, path: string): Promise<Stats | null> {
   }
 }
 
+/**
+ * Reads all of a small file. Null if there is none, or something else than a file.
+ * @throws UploadError `storage_busy`, `storage_failed`, the latter also if it is larger than `most` bytes
+ */
+export async function readSmall(
+  disk: Disk,
+  path: string,
+  most: number,
+): Promise<{ readonly text: string; readonly stats: Stats } | null> {
+  const calls = disk.gaits.quick()
+  let file: number
+  try {
+    file = await calls.open(path, constants.O_RDONLY)
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw failure(error, `open ${path}`)
+  }
+  try {
+    return await using(calls, file, path, async () => {
+      const stats = await calls.stat(file)
+      if (!stats.isFile()) return null
+      if (stats.size > most) throw new UploadError('storage_failed', { hint: `${path} is too large for what it is` })
+      const buffer = Buffer.allocUnsafe(stats.size)
+      let filled = 0
+      for (let count = -1; filled < buffer.length && count !== 0; filled += count) {
+        count = await calls.read(file, buffer.subarray(filled), filled)
+      }
+      return { text: buffer.toString('utf8', 0, filled), stats }
+    })
+  } catch (error) {
+    throw failure(error, `read ${path}`)
+  }
+}
+
 /** Removes a file. Returns false if there was none. */
 export async function remove(calls: Calls, path: string): Promise<boolean> {
   try {

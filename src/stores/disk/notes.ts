@@ -1,10 +1,9 @@
-import { constants } from 'node:fs'
 import { opendir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { UploadError } from '../../core/errors.ts'
 import { isNoteName, type Notes } from '../../core/notes.ts'
 import { codeOf, failure, isMissing } from './failure.ts'
-import { type Disk, NEW, remove, syncNames, using, writeAll } from './files.ts'
+import { type Disk, NEW, readSmall, remove, syncNames, using, writeAll } from './files.ts'
 
 /** Where notes are, below the root. No id begins with a dot, and tusd does not look there. */
 const FOLDER = '.tusker'
@@ -20,7 +19,7 @@ export function diskNotes(disk: Disk): Notes {
   }
   return {
     put: (name, text) => put(disk, pathOf(name), text),
-    get: (name) => get(disk, pathOf(name)),
+    get: async (name) => (await readSmall(disk, pathOf(name), LARGEST))?.text ?? null,
     async remove(name) {
       await remove(disk.gaits.quick(), pathOf(name))
     },
@@ -67,31 +66,6 @@ async function makeFolders(disk: Disk, folder: string): Promise<void> {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error
     }
-  }
-}
-
-async function get(disk: Disk, path: string): Promise<string | null> {
-  const calls = disk.gaits.quick()
-  let file: number
-  try {
-    file = await calls.open(path, constants.O_RDONLY)
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw failure(error, `open ${path}`)
-  }
-  try {
-    return await using(calls, file, path, async () => {
-      const { size } = await calls.stat(file)
-      if (size > LARGEST) throw new UploadError('storage_failed', { hint: `${path} is too large for a note` })
-      const buffer = Buffer.allocUnsafe(size)
-      let filled = 0
-      for (let count = -1; filled < size && count !== 0; filled += count) {
-        count = await calls.read(file, buffer.subarray(filled), filled)
-      }
-      return buffer.toString('utf8', 0, filled)
-    })
-  } catch (error) {
-    throw failure(error, `read ${path}`)
   }
 }
 

@@ -1,9 +1,7 @@
-import { constants } from 'node:fs'
-import { UploadError } from '../../core/errors.ts'
 import type { UploadId } from '../../core/upload.ts'
 import { parseRecord, printRecord, type UploadRecord } from '../record.ts'
-import { failure, isMissing } from './failure.ts'
-import { type Disk, NEW, recordPath, remove, using, writeAll } from './files.ts'
+import { failure } from './failure.ts'
+import { type Disk, NEW, readSmall, recordPath, remove, using, writeAll } from './files.ts'
 
 /** More than this is no record, whatever its name says. */
 const LARGEST = 16 * 1024 * 1024
@@ -19,33 +17,13 @@ export interface FoundRecord {
  * @throws UploadError as `parseRecord`, and `storage_busy`, `storage_failed`
  */
 export async function readRecord(disk: Disk, id: UploadId): Promise<FoundRecord | null> {
-  const path = recordPath(disk, id)
-  const calls = disk.gaits.quick()
-  let file: number
-  try {
-    file = await calls.open(path, constants.O_RDONLY)
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw failure(error, `open ${path}`)
-  }
-  try {
-    return await using(calls, file, path, async () => {
-      const stats = await calls.stat(file)
-      // An empty one is what a loss of power leaves of a record that was not synced: the upload was not promised yet.
-      if (!stats.isFile() || stats.size === 0) return null
-      if (stats.size > LARGEST) throw new UploadError('storage_failed', { hint: `${path} is too large for a record` })
-      const buffer = Buffer.allocUnsafe(stats.size)
-      let filled = 0
-      for (let count = -1; filled < buffer.length && count !== 0; filled += count) {
-        count = await calls.read(file, buffer.subarray(filled), filled)
-      }
-      // tusd writes a record when it creates the upload, and again when the length is declared. A copy is younger than its text.
-      const createdAt = stats.birthtimeMs > 0 && stats.birthtimeMs < stats.mtimeMs ? stats.birthtime : stats.mtime
-      return { record: parseRecord(buffer.toString('utf8', 0, filled), id, createdAt), changedAt: stats.mtime }
-    })
-  } catch (error) {
-    throw failure(error, `read ${path}`)
-  }
+  const found = await readSmall(disk, recordPath(disk, id), LARGEST)
+  // An empty one is what a loss of power leaves of a record that was not synced: the upload was not promised yet.
+  if (found === null || found.stats.size === 0) return null
+  const { text, stats } = found
+  // tusd writes a record when it creates the upload, and again when the length is declared. A copy is younger than its text.
+  const createdAt = stats.birthtimeMs > 0 && stats.birthtimeMs < stats.mtimeMs ? stats.birthtime : stats.mtime
+  return { record: parseRecord(text, id, createdAt), changedAt: stats.mtime }
 }
 
 /**
