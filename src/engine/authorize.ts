@@ -24,6 +24,7 @@ export async function authorize(
   const grant = await judge(context, operation, upload ?? nobodys(id), caller.request)
   if (grant === null) throw refusal(context)
   if (upload === null) throw new UploadError('upload_not_found')
+  caller.granted?.(grant)
   return grant
 }
 

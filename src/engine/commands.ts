@@ -12,7 +12,7 @@ export interface Caller {
   readonly signal: AbortSignal
   /** Is told, once the body of the request has been dealt with, how many of its bytes were taken. */
   received?(bytes: number): void
-  /** Is told what a yes to a creation is tied to. */
+  /** Is told what a yes is tied to. */
   granted?(grant: Grant): void
   /** The kind of upload that the caller's protocol is about: one of the other kind does not exist for it. Absent: any. */
   readonly completion?: Completion

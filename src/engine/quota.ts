@@ -3,7 +3,7 @@ import type { Grant, Quota } from '../core/rights.ts'
 import type { Upload, UploadId } from '../core/upload.ts'
 import { addressGroup } from './address.ts'
 import type { Caller } from './commands.ts'
-import type { EngineContext } from './context.ts'
+import { type EngineContext, errorFields } from './context.ts'
 import { holdOwner, lockName } from './hold.ts'
 import { nameFor } from './notes.ts'
 import { findUpload, hasExpired } from './open.ts'
@@ -119,11 +119,19 @@ export async function reserveLength(
   await withinAllowance(context, quota, upload, length, caller, nothing, () => ({ ...upload, length }))
 }
 
-/** An upload is finished or gone: its owner has room for another. */
+/**
+ * An upload is finished or gone: its owner has room for another. If that cannot be noted, it is found out when somebody needs the
+ * room; what has happened to the upload has happened.
+ */
 export async function release(context: EngineContext, { id, owner }: Upload): Promise<void> {
   if (owner === undefined) return
   if (context.authorize === undefined && context.quotas.perOwner === undefined) return
-  await context.notes.remove(nameOf(context, owner, id))
+  try {
+    await context.notes.remove(nameOf(context, owner, id))
+  } catch (error) {
+    if (!(error instanceof UploadError)) throw error
+    context.log.warn('quota.unreleased', { id, ...errorFields(error) })
+  }
 }
 
 function isBounding({ maxUploads, maxBytes }: Quota): boolean {

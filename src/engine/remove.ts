@@ -1,3 +1,4 @@
+import { UploadError } from '../core/errors.ts'
 import type { StoredUpload } from '../core/store.ts'
 import type { Caller } from './commands.ts'
 import { forgetFinal } from './concat.ts'
@@ -13,12 +14,25 @@ export async function removeUpload(
   caller: Caller,
 ): Promise<void> {
   const { upload } = stored
+  const expect = () => context.outbox.expect('postTerminate', upload, caller.request)
   job.assertHeld()
-  const expected = await context.outbox.expect('postTerminate', upload, caller.request)
+  const [expected, full] = await unlessFull(expect)
   job.assertHeld()
   await stored.remove()
   forgetFinal(context, upload)
   await release(context, upload)
   happened(context, 'terminated', upload)
-  expected?.happened(upload)
+  // There is room now.
+  const event = full ? await expect() : expected
+  event?.happened(upload)
+}
+
+/** A store that is full must not refuse what makes room. Whether it was full is told beside what came of it. */
+async function unlessFull<T>(work: () => Promise<T | null>): Promise<readonly [result: T | null, full: boolean]> {
+  try {
+    return [await work(), false]
+  } catch (error) {
+    if (error instanceof UploadError && error.code === 'storage_full') return [null, true]
+    throw error
+  }
 }

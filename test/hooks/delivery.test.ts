@@ -2,15 +2,17 @@ import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { UploadError } from '../../src/core/errors.ts'
 import type { Hooks, Occasion } from '../../src/core/hooks.ts'
 import type { Log } from '../../src/core/log.ts'
+import type { StoredUpload } from '../../src/core/store.ts'
 import { parseUploadId } from '../../src/core/upload.ts'
 import { fileLocker } from '../../src/lockers/file.ts'
 import { prometheusMetrics } from '../../src/metrics/prometheus.ts'
 import { diskStore } from '../../src/stores/disk.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { createUploads, type Uploads, type UploadsOptions } from '../../src/uploads.ts'
-import { appending, caller, creation, HandBody, withResolvers } from '../support/engine.ts'
+import { altered, appending, caller, creation, HandBody, withResolvers } from '../support/engine.ts'
 
 /** One delivery, as a hook saw it. */
 interface Delivery {
@@ -246,5 +248,31 @@ describe('events that a hook must not miss', () => {
     expect(await waiting()).toHaveLength(100)
     open(null)
     await vi.waitFor(async () => expect(await waiting()).toEqual([]), 20_000)
+  })
+
+  it('a store that is full does not refuse a removal, of which the hook is told all the same', async () => {
+    const seen: Delivery[] = []
+    const store = memoryStore()
+    const { notes } = store
+    if (notes === undefined) throw new Error('a store without notes')
+    let full = true
+    const put: typeof notes.put = async (name, text) => {
+      if (full) throw new UploadError('storage_full')
+      await notes.put(name, text)
+    }
+    const remove = (stored: StoredUpload) => ({
+      async remove() {
+        await stored.remove()
+        full = false
+      },
+    })
+    const uploads = await createUploads({
+      store: { ...altered(store, remove), notes: { ...notes, put } },
+      hooks: noting(seen),
+    })
+    running.push(uploads)
+    const { upload: made } = await uploads.engine.create({ ...creation, length: 5 }, caller)
+    await uploads.engine.terminate(made.id, caller)
+    await vi.waitFor(() => expect(seen).toMatchObject([{ moment: 'terminate', upload: made.id }]))
   })
 })

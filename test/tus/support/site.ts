@@ -141,9 +141,10 @@ export function host(door: Door, options: Options | ((directory: string) => Opti
   return site
 }
 
-/** The id in an upload's URL. */
+/** The id in an upload's URL, which may carry a token behind it. */
 export function idOf(url: string): string {
-  return url.slice(url.lastIndexOf('/') + 1)
+  const [path = ''] = url.split('?', 1)
+  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 /** Bytes that no other seed or position repeats soon; one character of Latin-1 each. */
