@@ -212,8 +212,7 @@ describe('postReceive', () => {
     expect([answer.status, answer.header('x-reason'), answer.text]).toEqual([409, 'enough', 'enough'])
     wire.cut()
     expect((await site.head(url)).status).toBe(404)
-    // The folder of what waits for delivery stays.
-    expect((await site.files()).filter((name) => !name.startsWith('.tusker'))).toEqual([])
+    expect(await site.files()).toEqual([])
     const moments = () => called.filter(({ upload }) => url.endsWith(upload.id)).map(({ moment }) => moment)
     await vi.waitFor(() => expect(moments()).toContain('postTerminate'))
     expect(moments()).not.toContain('preTerminate')

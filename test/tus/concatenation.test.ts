@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { doors } from './support/doors.ts'
 import { host, idOf, pattern, type Site } from './support/site.ts'
 
@@ -158,7 +158,8 @@ describe.each(doors)('concatenation through the $name door', (door) => {
     const [a, b] = [await partial(site, 'hello'), await site.create({ ...PARTIAL, 'Upload-Length': '0' })]
     const url = await site.create(final(a, b))
     const heard = (each: string) => finished.filter((line) => line.endsWith(idOf(each)))
-    expect(heard(url)).toEqual([`pre ${idOf(url)}`, `post ${idOf(url)}`])
+    // It is told behind the answer.
+    await vi.waitFor(() => expect(heard(url)).toEqual([`pre ${idOf(url)}`, `post ${idOf(url)}`]), 60_000)
     expect([...heard(a), ...heard(b)]).toEqual([])
   })
 })

@@ -63,15 +63,15 @@ export function createOutbox(context: EngineContext): Outbox {
     return (await notes.get(nameOf(context, { moment: 'postFinish', upload }))) === null
   }
 
-  /** One delivery, by one process at a time. Who comes in vain is told when the one before is through. */
-  async function deliver(note: EventNote): Promise<void> {
+  /**
+   * One delivery, by one process at a time. Who comes in vain is told when the one before is through.
+   * @param fresh whether it was written down just now, by this process, so that nobody can have delivered it
+   */
+  async function deliver(note: EventNote, fresh: boolean): Promise<void> {
     const name = nameOf(context, note)
     let delivered = false
     const free = await holdDelivery(context, nameFor(lockName(context, note.upload.id)), async () => {
-      // Somebody may have been faster, with success or not.
-      const text = await notes.get(name)
-      const current = text === null ? null : parseNote(text)
-      if (current === null || current.attempts > note.attempts) return
+      if (!fresh && !(await isStill(name, note))) return
       if (!(await isTurn(note))) {
         queued = true
         return
@@ -94,6 +94,13 @@ export function createOutbox(context: EngineContext): Outbox {
       queued = false
       lookIn(0)
     }
+  }
+
+  /** Somebody may have been faster, with success or not. */
+  async function isStill(name: string, { attempts }: EventNote): Promise<boolean> {
+    const text = await notes.get(name)
+    const current = text === null ? null : parseNote(text)
+    return current !== null && current.attempts <= attempts
   }
 
   async function failed(note: EventNote, error: unknown): Promise<void> {
@@ -184,7 +191,7 @@ export function createOutbox(context: EngineContext): Outbox {
       return
     }
     const settled = note.happened ? note : await judge(note)
-    if (settled !== null) await deliver(settled)
+    if (settled !== null) await deliver(settled, false)
   }
 
   /**
@@ -220,7 +227,7 @@ export function createOutbox(context: EngineContext): Outbox {
         happened(now) {
           if (atOnce >= AT_ONCE || closed) return lookIn(context.hookBackoff)
           atOnce++
-          const work = deliver({ ...note, at: new Date(), happened: true, upload: now }).finally(() => atOnce--)
+          const work = deliver({ ...note, at: new Date(), happened: true, upload: now }, true).finally(() => atOnce--)
           context.background('outbox.failed', work, request)
         },
       }

@@ -39,7 +39,7 @@ export interface Site {
   content(url: string): Promise<string>
   /** The bytes as the store keeps them, finished or not; none if there are none. */
   stored(url: string): Promise<Buffer>
-  /** The names of all that the store keeps, sorted. */
+  /** The names of all that the store keeps of uploads, sorted: not its notes, which come and go behind the requests. */
   files(): Promise<string[]>
   /** The name under which an upload is locked. */
   lockName(url: string): UploadId
@@ -119,7 +119,7 @@ export function host(door: Door, options: Options | ((directory: string) => Opti
       return answer.body.toString('latin1')
     },
     stored: (url) => started().kept.stored(idOf(url)),
-    files: () => started().kept.files(),
+    files: async () => (await started().kept.files()).filter((name) => !name.startsWith('.tusker')),
     lockName(url) {
       const id = parseUploadId(idOf(url))
       return started().kept.store.lockName?.(id) ?? id
