@@ -125,11 +125,19 @@ describe('the answer of a hook', () => {
     ['{"ChangeFileInfo": {"ID": "", "MetaData": null, "Storage": {}}}', { changes: {} }],
     ['{"ChangeFileInfo": {"MetaData": {}}}', { changes: { metadata: new Map() } }],
     ['{"ChangeFileInfo": {"MetaData": {"b": "1"}}}', { changes: { metadata: new Map([['b', '1']]) } }],
+    // As Go reads a null in a map of strings.
+    ['{"ChangeFileInfo": {"MetaData": {"a": null}}}', { changes: { metadata: new Map([['a', '']]) } }],
+    ['{"HTTPResponse": {"Header": {"X-A": null}}}', { reply: { headers: { 'X-A': '' } } }],
+    ['{"ChangeFileInfo": {"MetaData": {"__proto__": "1"}}}', { changes: { metadata: new Map([['__proto__', '1']]) } }],
     ['{"ChangeFileInfo": {"Storage": {"Path": "x/y"}}}', { changes: { storage: { Path: 'x/y' } } }],
     ['{"ChangeFileInfo": {"MaxSize": 5, "Owner": "anna"}}', { changes: { maxSize: 5, owner: 'anna' } }],
     [
       '{"ChangeFileInfo": {"ExpiresAt": "2026-12-01T00:00:00Z"}}',
       { changes: { expiresAt: new Date('2026-12-01T00:00:00Z') } },
+    ],
+    [
+      '{"ChangeFileInfo": {"ExpiresAt": "2026-12-01T01:00:00.5+01:00"}}',
+      { changes: { expiresAt: new Date('2026-12-01T00:00:00.500Z') } },
     ],
     ['{"ChangeFileInfo": {"ExpiresAt": "never"}}', { changes: { expiresAt: null } }],
   ])('%s is understood', (text, answer) => {
@@ -147,10 +155,11 @@ describe('the answer of a hook', () => {
     ['{"HTTPResponse": {"StatusCode": 400.5}}', 'StatusCode in HTTPResponse of the hook is not a whole number'],
     ['{"HTTPResponse": {"Header": {"A": ["1"]}}}', 'Header in HTTPResponse of the hook is not an object of texts'],
     ['{"ChangeFileInfo": {"MetaData": {"a": 1}}}', 'MetaData in ChangeFileInfo of the hook is not an object of texts'],
-    [
-      '{"ChangeFileInfo": {"ExpiresAt": "soon"}}',
-      "ExpiresAt in ChangeFileInfo of the hook is not a date, such as 2026-12-31T00:00:00Z, or 'never'",
-    ],
+    // To Date all but the first two are dates: in 2001, in the year 3600, in whichever zone the server is.
+    ...['soon', '2026-13-31T00:00:00Z', 'day 5', '3600', '2026-12-31', '2026-12-31T00:00:00'].map((text) => [
+      `{"ChangeFileInfo": {"ExpiresAt": "${text}"}}`,
+      "ExpiresAt in ChangeFileInfo of the hook is not a time, such as 2026-12-31T00:00:00Z, or 'never'",
+    ]),
   ])('%s is a failure that says what is wrong', (text, hint) => {
     expect(() => parseAnswer(text)).toThrow(expect.objectContaining({ code: 'hook_failed', details: { hint } }))
   })

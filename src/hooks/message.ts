@@ -69,11 +69,12 @@ function uploadOf(moment: Moment, upload: NewUpload | Upload) {
 
 /**
  * Reads an answer in tusd's JSON: names in any case, unknown ones passed over, null as if absent. Ours, in `ChangeFileInfo`:
- * `MaxSize`, `ExpiresAt` (a date, or `never`), `Owner`.
+ * `MaxSize`, `ExpiresAt` (a time, or `never`), `Owner`.
+ * @param shown what a log may see of a text that is not JSON
  * @throws UploadError `hook_failed`, with a hint that names what is wrong
  */
-export function parseAnswer(text: string): HookAnswer {
-  const answer = members(parseJson(text), 'the answer')
+export function parseAnswer(text: string, shown: (text: string) => string = excerpt): HookAnswer {
+  const answer = members(parseJson(text, shown), 'the answer')
   const reply = answer.object('HTTPResponse')
   const changes = answer.object('ChangeFileInfo')
   return {
@@ -124,16 +125,25 @@ function expiryOf(changes: Members): Date | null | undefined {
   const text = changes.text('ExpiresAt') ?? ''
   if (text === '') return undefined
   if (text === 'never') return null
-  const date = new Date(text)
-  if (Number.isNaN(date.getTime())) throw changes.wrong('ExpiresAt', "a date, such as 2026-12-31T00:00:00Z, or 'never'")
-  return date
+  const time = parseTime(text)
+  if (time === null) throw changes.wrong('ExpiresAt', "a time, such as 2026-12-31T00:00:00Z, or 'never'")
+  return time
 }
 
-function parseJson(text: string): unknown {
+/** RFC 3339, section 5.6. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
+
+/** A time as RFC 3339 writes it, or null. `Date` alone takes much more: to it `day 5` is the first of May 2001. */
+export function parseTime(text: string): Date | null {
+  const time = new Date(TIME.test(text) ? text : Number.NaN)
+  return Number.isNaN(time.getTime()) ? null : time
+}
+
+function parseJson(text: string, shown: (text: string) => string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new UploadError('hook_failed', { hint: `the hook answered what is not JSON: ${excerpt(text)}` }, { cause })
+    throw new UploadError('hook_failed', { hint: `the hook answered what is not JSON: ${shown(text)}` }, { cause })
   }
 }
 
@@ -181,8 +191,11 @@ function members(value: unknown, path: string): Members {
     texts(name) {
       const member = at(name)
       if (member === null) return null
-      if (!isObject(member) || !isTexts(member)) throw wrong(name, 'an object of texts')
-      return member
+      if (!isObject(member)) throw wrong(name, 'an object of texts')
+      // In a map of Go's a null is an empty text.
+      const texts = Object.fromEntries(Object.entries(member).map(([key, value]) => [key, value ?? '']))
+      if (!isTexts(texts)) throw wrong(name, 'an object of texts')
+      return texts
     },
     object(name) {
       const member = at(name)

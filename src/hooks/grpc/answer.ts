@@ -1,5 +1,6 @@
 import { UploadError } from '../../core/errors.ts'
 import type { Moment, ReplyPatch } from '../../core/hooks.ts'
+import { parseTime } from '../message.ts'
 import type { HookAnswer } from '../remote.ts'
 import type { FileInfoChanges, HookResponse, HTTPResponse } from './hook_pb.ts'
 
@@ -51,12 +52,9 @@ function sizeOf(bytes: bigint): number {
   return Number(bytes)
 }
 
-/** RFC 3339, section 5.6; `Date.parse` alone takes much more. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
-
 function timeOf(text: string): Date {
-  const time = new Date(TIME.test(text) ? text : Number.NaN)
-  if (Number.isNaN(time.getTime())) throw unusable('expiresAt', 'no time as RFC 3339 writes it')
+  const time = parseTime(text)
+  if (time === null) throw unusable('expiresAt', 'no time as RFC 3339 writes it')
   return time
 }
 
