@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -77,6 +77,18 @@ describe('a hook in an executable file', () => {
     expect(await create()).toEqual({ reject: true })
   })
 
+  it('that cannot be looked for is a failure: what decides must not be passed over', async () => {
+    await expect(hooks({ directory: join(directory, 'gone') }).preCreate?.(wanted, request)).rejects.toMatchObject(
+      failing(`the hook pre-create cannot be run: there is no folder ${join(directory, 'gone')}`),
+    )
+    await writeFile(join(directory, 'file'), '')
+    await expect(hooks({ directory: join(directory, 'file') }).preCreate?.(wanted, request)).rejects.toMatchObject(
+      failing('the hook pre-create cannot be run: ENOTDIR'),
+    )
+    await symlink(join(directory, 'target'), join(directory, 'pre-create'))
+    await expect(create()).rejects.toMatchObject(failing('cannot be run'))
+  })
+
   it('is run only at the moments that were asked for', () => {
     expect(Object.keys(hooks({ moments: ['preCreate', 'postFinish'] })).sort()).toEqual(['postFinish', 'preCreate'])
   })
@@ -104,6 +116,18 @@ describe('a hook in an executable file', () => {
   it('that crashes is a failure', async () => {
     await script('pre-create', '#!/bin/sh\nkill -SEGV $$\n')
     await expect(create()).rejects.toMatchObject(failing('the hook pre-create was ended by SIGSEGV'))
+  })
+
+  it('that prints what the client sent in confidence does not bring it into the log', async () => {
+    const header = (name: string) => (name === 'authorization' ? 'Bearer a.token.of.somebody' : null)
+    const confident = { ...request, uri: '/files/?access_token=s3cr3t-t0k3n', header }
+    const padding = 'x'.repeat(190)
+    for (const end of ['exit 1', 'exit 0']) {
+      await script('pre-create', `#!/bin/sh\necho a.token.of.somebody s3cr3t-t0k3n ${padding}\n${end}\n`)
+      const failed = hooks().preCreate?.(wanted, confident)
+      await expect(failed).rejects.toMatchObject(failing(/"REDACTED REDACTED x+\.\.\."/))
+      await expect(failed).rejects.not.toMatchObject(failing('s3cr'))
+    }
   })
 
   it('that prints no JSON is a failure', async () => {
@@ -136,6 +160,14 @@ describe('a hook in an executable file', () => {
   ])('that %s is a failure that says so', async (_, text, mode) => {
     await script('pre-create', text, mode)
     await expect(create()).rejects.toMatchObject(failing('cannot be run'))
+  })
+
+  it('that is still being written is a failure that says so', async () => {
+    await copyFile('/bin/true', join(directory, 'pre-create'))
+    const writing = await open(join(directory, 'pre-create'), 'r+')
+    await expect(create()).rejects.toMatchObject(failing('cannot be run: spawn ETXTBSY'))
+    await writing.close()
+    expect(await create()).toEqual({})
   })
 
   it('that is a folder is a failure', async () => {

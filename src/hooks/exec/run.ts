@@ -29,33 +29,57 @@ export interface Ended {
 /** Milliseconds between two looks at how much a program has printed. */
 const WATCH = 50
 
+/** Runs a program to its end. Throws `hook_failed` if it cannot be started, takes too long, or prints too much. */
+export type Run = (program: Program) => Promise<Ended>
+
 /**
- * Runs a program to its end. Its standard input and output are files without a name, not the sockets that Node gives a child: programs
- * open /dev/stdin, write to /dev/stdout, and leave children of their own behind that keep them open, and none of it may keep us waiting.
- * @throws UploadError `hook_failed` if it cannot be started, takes too long, or prints too much
+ * Runs programs whose standard input and output are files without a name, not the sockets that Node gives a child: programs open
+ * /dev/stdin, write to /dev/stdout, and leave children of their own behind that keep them open, and none of it may keep us waiting.
+ * Those that still run when the process ends are killed: nobody else would know of them, and limit their time.
  */
-export async function run(program: Program): Promise<Ended> {
-  const name = program.path
-  const [input, output] = [await nameless(name), await nameless(name)]
-  try {
-    // At a position, so that the file is read from its beginning.
-    const bytes = Buffer.from(program.input)
-    for (let at = 0; at < bytes.length; ) at += (await input.write(bytes, at, bytes.length - at, at)).bytesWritten
-    const exit = await ended(program, input, output)
-    const { size } = await output.stat()
-    if (size > program.maxOutput) throw tooMuch(program)
-    return { exit, output: await textOf(output, size) }
-  } finally {
-    await input.close()
-    await output.close()
+export function createRunner(): Run {
+  const running = new Set<ChildProcess>()
+  const killAll = () => running.forEach(kill)
+  const own = (child: ChildProcess): void => {
+    if (running.size === 0) process.on('exit', killAll)
+    running.add(child)
+  }
+  const disown = (child: ChildProcess): void => {
+    running.delete(child)
+    if (running.size === 0) process.off('exit', killAll)
+  }
+  return async (program) => {
+    const [input, output] = [await nameless(program.path), await nameless(program.path)]
+    try {
+      // At a position, so that the file is read from its beginning.
+      const bytes = Buffer.from(program.input)
+      for (let at = 0; at < bytes.length; ) at += (await input.write(bytes, at, bytes.length - at, at)).bytesWritten
+      const child = begin(program, input, output)
+      own(child)
+      const exit = await ended(child, program, output).finally(() => disown(child))
+      const { size } = await output.stat()
+      if (size > program.maxOutput) throw tooMuch(program)
+      return { exit, output: await textOf(output, size) }
+    } finally {
+      await input.close()
+      await output.close()
+    }
   }
 }
 
-function ended(program: Program, input: FileHandle, output: FileHandle): Promise<string | null> {
-  const { path, cwd, env, timeout, maxOutput } = program
-  return new Promise((done, failed) => {
+/** Some of what keeps a program from starting is thrown by Node, such as a file that is being written; the child tells the rest. */
+function begin({ path, cwd, env }: Program, input: FileHandle, output: FileHandle): ChildProcess {
+  try {
     // The leader of a group of its own, so that it can be killed with all that it started.
-    const child = spawn(path, [], { cwd, env, stdio: [input.fd, output.fd, 'inherit'], detached: true })
+    return spawn(path, [], { cwd, env, stdio: [input.fd, output.fd, 'inherit'], detached: true })
+  } catch (cause) {
+    throw unstartable(path, cause)
+  }
+}
+
+function ended(child: ChildProcess, program: Program, output: FileHandle): Promise<string | null> {
+  const { path, timeout, maxOutput } = program
+  return new Promise((done, failed) => {
     let reason: UploadError | null = null
     const stop = (error: UploadError): void => {
       reason ??= error
@@ -76,12 +100,7 @@ function ended(program: Program, input: FileHandle, output: FileHandle): Promise
     }
     child.once('error', (cause) => {
       over()
-      failed(
-        failure(
-          `the hook ${path} cannot be run: ${cause.message}; is it executable, and its interpreter there?`,
-          cause,
-        ),
-      )
+      failed(unstartable(path, cause))
     })
     child.once('exit', (code, signal) => {
       over()
@@ -125,6 +144,11 @@ async function textOf(file: FileHandle, size: number): Promise<string> {
 
 function tooMuch({ path, maxOutput }: Program): UploadError {
   return failure(`the hook ${path} printed more than ${maxOutput} bytes`)
+}
+
+function unstartable(path: string, cause: unknown): UploadError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return failure(`the hook ${path} cannot be run: ${why}; is it executable, and its interpreter there?`, cause)
 }
 
 function failure(hint: string, cause?: unknown): UploadError {
