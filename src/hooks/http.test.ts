@@ -96,6 +96,23 @@ describe('a hook over HTTP', () => {
     expect(headers).not.toHaveProperty('missing')
   })
 
+  it('gets no field that would change what its own request says', async () => {
+    const { url, seen } = await listen((response) => json(response, '{}'))
+    const names = ['Host', 'Content-Type', 'content-length', 'Transfer-Encoding', 'Connection', 'Webhook-Id', 'X-Two']
+    const header = (name: string) => (name === 'x-two' ? 'a' : 'chunked')
+    await hooks(url, { forwardHeaders: names }).preCreate?.(wanted, { ...request, header })
+    const { body = '', message } = seen[0] ?? {}
+    expect(message?.headers).toEqual({
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      'x-two': 'a',
+      host: new URL(url).host,
+      connection: 'keep-alive',
+      'webhook-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+      'webhook-timestamp': expect.stringMatching(/^\d+$/),
+    })
+  })
+
   it('gets user and password of its URL, which no error tells', async () => {
     const { url, seen } = await listen((response) => json(response, '', 404))
     await expect(create(url.replace('//', '//user:secret@'))).rejects.toSatisfy(
@@ -147,6 +164,22 @@ describe('a hook over HTTP', () => {
     const ill = await listen((response) => json(response, 'out of order', 500))
     await expect(create(ill.url)).rejects.toMatchObject(failing('answered 500: "out of order"'))
     expect(ill.seen).toHaveLength(3)
+  })
+
+  it('that fails with a page larger than an answer may be is asked again all the same, and its status told', async () => {
+    const page = `<html>${'x'.repeat(100_000)}`
+    const { url, seen } = await listen((response, attempt) => json(response, page, attempt < 3 ? 500 : 404))
+    await expect(create(url)).rejects.toMatchObject(failing('answered 404: "<html>xxx'))
+    expect(seen).toHaveLength(3)
+  })
+
+  it('that says what the client sent in confidence does not bring it into the log', async () => {
+    const { url } = await listen((response) => json(response, 'no: Bearer a.token, s3cr3t-t0k3n, forwarded', 401))
+    const header = (name: string) => ({ authorization: 'Bearer a.token', 'x-key': 'forwarded' })[name] ?? null
+    const confident = { ...request, uri: '/files/?access_token=s3cr3t-t0k3n', header }
+    await expect(hooks(url, { forwardHeaders: ['X-Key'] }).preCreate?.(wanted, confident)).rejects.toMatchObject(
+      failing('answered 401: "no: REDACTED, REDACTED, REDACTED"'),
+    )
   })
 
   it('is asked again when the connection breaks', async () => {

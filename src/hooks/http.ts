@@ -5,6 +5,7 @@ import { type Answer, createPost, type PostOptions } from './http/post.ts'
 import { createSigner } from './http/sign.ts'
 import { excerpt, parseAnswer, printCall } from './message.ts'
 import { type HookAnswer, type HookCall, remoteHooks } from './remote.ts'
+import { withoutSecrets } from './secrets.ts'
 
 export interface HttpHooksOptions extends Pick<PostOptions, 'skipVerify' | 'ca'> {
   /** Where messages are sent by POST: `https://api.example.org/hooks`. A user and a password in it are sent as Basic credentials. */
@@ -19,7 +20,10 @@ export interface HttpHooksOptions extends Pick<PostOptions, 'skipVerify' | 'ca'>
   readonly timeout?: number
   /** Most bytes of an answer. Default: 5,120. */
   readonly maxResponse?: number
-  /** Names of header fields of the client's request that are sent along. Default: none. */
+  /**
+   * Names of header fields of the client's request that are sent along. What says how a request itself is to be read (`Host`,
+   * `Content-Type`, `Transfer-Encoding` and their like) never is. Default: none.
+   */
   readonly forwardHeaders?: readonly string[]
   /**
    * Signs every message, so that the endpoint can trust it, as the Standard Webhooks specification has it: `webhook-id`,
@@ -43,19 +47,17 @@ export function httpHooks(options: HttpHooksOptions): Hooks {
 
   async function ask(call: HookCall): Promise<HookAnswer> {
     const text = printCall(call)
-    const headers = {
-      'Content-Type': 'application/json',
-      ...forwarded(call.request, forwardHeaders),
-      ...sign(call.occasion.id, text),
-    }
+    const along = forwarded(call.request, forwardHeaders)
+    const headers = { ...along, 'Content-Type': 'application/json', ...sign(call.occasion.id, text) }
+    const shown = (said: string) => excerpt(withoutSecrets(said, call.request, Object.values(along)))
     const late = AbortSignal.timeout(timeout)
     const answer = await answered(text, headers, late)
-    if (answer.status < 200 || answer.status > 299) throw failure(`answered ${answer.status}: ${excerpt(answer.text)}`)
+    if (answer.status < 200 || answer.status > 299) throw failure(`answered ${answer.status}: ${shown(answer.text)}`)
     if (!/^application\/json\s*(;|$)/i.test(answer.contentType)) {
       throw failure(`answered with the Content-Type ${excerpt(answer.contentType)}, not application/json`)
     }
     if (answer.text === '') throw failure('answered with an empty body; {} is an answer that says nothing')
-    return parseAnswer(answer.text)
+    return parseAnswer(answer.text, shown)
   }
 
   /** The first answer below 500, or the last. */
@@ -88,12 +90,16 @@ function urlOf(given: string | URL): URL {
   throw new TypeError(`the url of a hook must begin with http:// or https://, but is ${JSON.stringify(text)}`)
 }
 
+/** Of the request to the hook, and nobody else's to say: a client could lead it elsewhere, or have it read as another one. */
+const OWN =
+  /^(?:host|content-(?:type|length|encoding)|transfer-encoding|te|trailer|connection|keep-alive|upgrade|expect|webhook-(?:id|timestamp|signature))$/
+
 /** Fields by the names under which they were asked for, as far as the client sent them. */
 function forwarded(request: RequestInfo, names: readonly string[]): Readonly<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const name of names) {
     const lower = name.toLowerCase()
-    const value = isLower(lower) ? request.header(lower) : null
+    const value = isLower(lower) && !OWN.test(lower) ? request.header(lower) : null
     if (value !== null) found[name] = value
   }
   return found

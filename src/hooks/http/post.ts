@@ -5,7 +5,7 @@ import { UploadError } from '../../core/errors.ts'
 
 export interface PostOptions {
   readonly url: URL
-  /** In bytes. */
+  /** Most bytes of an answer of 2xx. Of another one so many are read: what is wrong is told by its status. */
   readonly maxResponse: number
   /** Whether any certificate is believed. Default: false. */
   readonly skipVerify?: boolean
@@ -52,21 +52,19 @@ export function createPost({ url, maxResponse, skipVerify = false, ca }: PostOpt
       request.once('response', (response) => {
         const chunks: Buffer[] = []
         let size = 0
+        const status = response.statusCode ?? 0
+        const told = () =>
+          resolve({ status, contentType: contentTypeOf(response.headers), text: Buffer.concat(chunks).toString() })
         response.on('data', (chunk: Buffer) => {
           size += chunk.length
           chunks.push(chunk)
           if (size <= maxResponse) return
           request.destroy()
           const hint = `the hook ${url.origin}${url.pathname} answered with more than ${maxResponse} bytes`
-          reject(new UploadError('hook_failed', { hint }))
+          if (status < 200 || status > 299) told()
+          else reject(new UploadError('hook_failed', { hint }))
         })
-        response.once('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            contentType: contentTypeOf(response.headers),
-            text: Buffer.concat(chunks).toString(),
-          }),
-        )
+        response.once('end', told)
         response.once('error', reject)
       })
       request.end(body)
