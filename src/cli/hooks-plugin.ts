@@ -11,30 +11,37 @@ import { nearest } from './nearest.ts'
  */
 export async function loadPlugin(path: string, moments: readonly Moment[]): Promise<Hooks> {
   const refuse = (why: string, cause?: unknown) => new Complaint(`-hooks-plugin: ${path} ${why}`, 1, { cause })
-  let found: Readonly<Record<string, unknown>>
+  let exported: Members
+  let made: unknown
   try {
-    const module: Readonly<Record<string, unknown>> = await import(pathToFileURL(resolve(path)).href)
-    const { default: given } = module
-    const made: unknown = typeof given === 'function' ? await given() : given
-    found = isObject(made) ? made : module
+    exported = await import(pathToFileURL(resolve(path)).href)
+    const given = exported['default']
+    made = typeof given === 'function' ? await given() : given
   } catch (error) {
     throw refuse(`cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, error)
   }
-  const functions = Object.entries(methodsOf(found)).filter(([, value]) => typeof value === 'function')
-  for (const [name] of functions) {
+  const found = isObject(made) ? made : exported
+  const members = Object.entries(methodsOf(found))
+  for (const [name, value] of members) {
     // What else a module exports is its own affair, unless it was meant for us.
-    if (isMoment(name) || !/^(?:pre|post)[A-Z]/.test(name)) continue
+    if (isMoment(name) && typeof value !== 'function') throw refuse(`has a ${name} that is no function`)
+    if (isMoment(name) || typeof value !== 'function' || !looksLikeMoment(name)) continue
     const near = nearest(name, MOMENTS)
     throw refuse(`has a function ${name}, which is no moment${near === null ? '' : `; did you mean ${near}?`}`)
   }
-  const hooks = functions.filter(([name]) => isMoment(name))
+  // A module in CommonJS exports the members of its default by their names, too.
+  const beside = Object.keys(exported).find((name) => isMoment(name) && exported[name] !== found[name])
+  if (beside !== undefined) throw refuse(`has a function ${beside} beside its default, which holds the hooks`)
+  const hooks = members.filter(([name]) => isMoment(name))
   if (hooks.length === 0) throw refuse(`has no hooks: it must export functions such as ${MOMENTS[0]}`)
   const wanted = hooks.filter(([name]) => moments.some((moment) => moment === name))
   return Object.fromEntries(wanted.map(([name, call]) => [name, bound(call, found)]))
 }
 
+type Members = Readonly<Record<string, unknown>>
+
 /** Members of an object, those of its class included. */
-function methodsOf(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function methodsOf(object: Members): Members {
   const named = MOMENTS.map((moment) => [moment, object[moment]] as const)
   return { ...object, ...Object.fromEntries(named.filter(([, value]) => value !== undefined)) }
 }
@@ -47,6 +54,12 @@ function isMoment(name: string): boolean {
   return MOMENTS.some((moment) => moment === name)
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/** `preCraete`, but also `precreate` and tusd's `pre-create`. */
+function looksLikeMoment(name: string): boolean {
+  const plain = name.replaceAll(/[-_]/g, '').toLowerCase()
+  return /^(?:pre|post)[A-Z]/.test(name) || MOMENTS.some((moment) => moment.toLowerCase() === plain)
+}
+
+function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null
 }

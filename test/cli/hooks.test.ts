@@ -117,6 +117,14 @@ describe('hooks on the command line', () => {
     expect(readdirSync(folder)).not.toContain('module-post-finish')
   })
 
+  it('by a module in CommonJS', async () => {
+    const folder = newFolder()
+    const module = join(folder, 'hooks.cjs')
+    writeFileSync(module, 'exports.preCreate = () => ({ reject: true, reply: { status: 418 } })')
+    const program = await start('-hooks-plugin', module, '-upload-dir', join(folder, 'up'))
+    expect((await post(program, {})).status).toBe(418)
+  })
+
   it('a failing hook refuses the creation, and the client learns nothing of it', async () => {
     const folder = newFolder()
     writeFileSync(join(folder, 'pre-create'), '#!/bin/sh\necho "secret of the operator" && exit 1\n')
@@ -147,6 +155,16 @@ describe('hooks on the command line', () => {
 
   it.each([
     ['export const preCraete = () => null', 'has a function preCraete, which is no moment; did you mean preCreate?'],
+    ['export const pre_create = () => null', 'has a function pre_create, which is no moment; did you mean preCreate?'],
+    [
+      'export default { postFinish() {}, "pre-create"() {} }',
+      'has a function pre-create, which is no moment; did you mean preCreate?',
+    ],
+    ['export const preCreate = undefined, postFinish = () => null', 'has a preCreate that is no function'],
+    [
+      'export default { postFinish() {} }; export const preCreate = () => null',
+      'has a function preCreate beside its default, which holds the hooks',
+    ],
     ['export const other = 1', 'has no hooks'],
     ['export default 1', 'has no hooks'],
     ['export default () => { throw new Error("broken") }', 'cannot be loaded: broken'],
