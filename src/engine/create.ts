@@ -137,17 +137,32 @@ function ownership({ owner: before }: NewUpload, owner: string | null | undefine
   return whose === undefined ? {} : { owner: whose }
 }
 
+/** A metadata key that every protocol can repeat (tus 1.0, Upload-Metadata). */
+const METADATA_KEY = /^[\x21-\x2b\x2d-\x7e]+$/
+
 /** What hooks outside of TypeScript may get wrong. Throws `hook_failed`. */
-function checkChanges({ maxSize, expiresAt, owner }: CreateChanges): void {
-  const wrong =
-    maxSize !== undefined && !(Number.isSafeInteger(maxSize) && maxSize >= 0)
-      ? 'a maxSize that is not a number of bytes'
-      : expiresAt !== undefined && expiresAt !== null && !isDate(expiresAt)
-        ? 'an expiresAt that is not a date'
-        : owner !== undefined && owner !== null && (typeof owner !== 'string' || owner === '')
-          ? 'an owner that is not a text'
-          : null
-  if (wrong !== null) throw new UploadError('hook_failed', { hint: `the hook preCreate chose ${wrong}` })
+function checkChanges({ metadata, maxSize, expiresAt, owner }: CreateChanges): void {
+  const mistakes: readonly (readonly [isMade: boolean, what: string])[] = [
+    [
+      metadata !== undefined && ![...metadata].every(isPair),
+      'metadata with a key that is not printable ASCII without space and comma, or a value that is not a text',
+    ],
+    [
+      maxSize !== undefined && !(Number.isSafeInteger(maxSize) && maxSize >= 0),
+      'a maxSize that is not a number of bytes',
+    ],
+    [expiresAt !== undefined && expiresAt !== null && !isDate(expiresAt), 'an expiresAt that is not a date'],
+    [
+      owner !== undefined && owner !== null && (typeof owner !== 'string' || owner === ''),
+      'an owner that is not a text',
+    ],
+  ]
+  const [, wrong] = mistakes.find(([isMade]) => isMade) ?? []
+  if (wrong !== undefined) throw new UploadError('hook_failed', { hint: `the hook preCreate chose ${wrong}` })
+}
+
+function isPair([key, value]: readonly [unknown, unknown]): boolean {
+  return typeof key === 'string' && METADATA_KEY.test(key) && (value === null || typeof value === 'string')
 }
 
 function isDate(value: unknown): boolean {

@@ -49,6 +49,10 @@ function obedient(called: Called[]): Hooks {
           return { storage: { Path: '/etc/passwd' } }
         case 'nonsense':
           return { maxSize: -1 }
+        case 'euro':
+          return { metadata: new Map([['\u20ac', '1']]) }
+        case 'spaced':
+          return { metadata: new Map([['a b', '1']]) }
         default:
           return null
       }
@@ -124,7 +128,7 @@ describe.each([['node', nodeDoor] as const, ['fetch', fetchDoor] as const])(
 
     it('an id that leads outside, or a place that the store does not know, is an error of ours, and stores nothing', async () => {
       const before = await site.files()
-      for (const create of ['outside', 'storage', 'nonsense']) {
+      for (const create of ['outside', 'storage', 'nonsense', 'euro', 'spaced']) {
         const answer = await site.post({ 'Upload-Length': '5', 'Upload-Metadata': metadata({ create }) })
         expect(answer.status, create).toBe(500)
         expect(answer.text).not.toContain('passwd')

@@ -111,7 +111,7 @@ describe('a time-out', () => {
 
   it('spans all attempts', async () => {
     const server = await serving(() => ({ code: status.UNAVAILABLE, details: '' }))
-    const hooks = hooksOf(server, { timeout: 500, backoff: 200, attempts: 100 })
+    const hooks = hooksOf(server, { timeout: 3000, backoff: 1200, attempts: 100 })
     expect(await hintOf(ask(hooks, 'preFinish'))).toMatch(/failed [23] times: it answered Unavailable/)
   })
 

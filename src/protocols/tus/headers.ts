@@ -80,9 +80,13 @@ function invalidMetadata(message: string): UploadError {
   return new UploadError('invalid_metadata', { message: `invalid Upload-Metadata: ${message}` })
 }
 
-/** The reverse of {@link parseMetadata}, for uploads whose text is not known. */
+/**
+ * The reverse of {@link parseMetadata}, for uploads whose text is not known. A key that no header can carry, as a hook of another server
+ * may have chosen it, is left out.
+ */
 export function printMetadata(metadata: Metadata): string {
   return [...metadata]
+    .filter(([key]) => METADATA_KEY.test(key))
     .map(([key, value]) => (value === null ? key : `${key} ${Buffer.from(value).toString('base64')}`))
     .join(',')
 }
