@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { Log } from '../core/log.ts'
 import type { Quota } from '../core/rights.ts'
 import type { JwtRightsOptions } from '../rights/jwt.ts'
@@ -28,6 +28,7 @@ export async function openRights(settings: Settings, log: Log): Promise<Rights> 
     log.warn('rights.keys_without_tls', { url: settings['jwt-jwks-url'], hint })
   }
   const options = { ...optionsOf(settings), ...(await keyOf(settings, source)) }
+  if (source === 'secret') await warnOfReaders(settings[SOURCES.secret], log)
   const { jwtRights } = await loadJwt(`flag -${SOURCES[source]}`)
   try {
     return { ...limits, authorize: jwtRights(options) }
@@ -53,21 +54,45 @@ export async function loadJwt(what: string): Promise<typeof import('../rights/jw
 /**
  * The secrets in a file, one a line.
  * @param what names the file to the operator
- * @throws Complaint if it cannot be read or has none
+ * @throws Complaint if it cannot be read, has none, or is no text
  */
 export async function readSecrets(path: string, what: string): Promise<readonly string[]> {
-  const lines = (await readText(path, what)).split(/\r?\n/).filter((line) => line !== '')
+  const lines = decode(await readBytes(path, what), path)
+    .split(/\r?\n/)
+    .filter((line) => line !== '')
   if (lines.length === 0) throw new Complaint(`cannot use ${path}: it is empty; choose another ${what}`, 1)
   return lines
 }
 
-async function readText(path: string, what: string): Promise<string> {
+/**
+ * Strictly: a lenient reader makes the same character, of three bytes, of whatever is no text, so that a short secret would pass for a
+ * long one, and one random secret for another. A mark that editors put in front is left out.
+ */
+function decode(bytes: Uint8Array, path: string): string {
   try {
-    return await readFile(path, 'utf8')
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    const advice = 'openssl rand -base64 32 makes a secret that is'
+    throw new Complaint(`cannot use ${path}: it is no text in UTF-8; ${advice}`, 1, { cause })
+  }
+}
+
+async function readBytes(path: string, what: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Complaint(`cannot read ${what}: ${reason}`, 1, { cause: error })
   }
+}
+
+/** Who can read the secret can be whoever he likes. What is no plain file, such as a pipe, says nothing by its mode; nor does Windows. */
+async function warnOfReaders(path: string, log: Log): Promise<void> {
+  // What is gone since it was read cannot be read by others
+  const info = await stat(path).catch(() => null)
+  if (process.platform === 'win32' || info === null || !info.isFile() || (info.mode & 0o004) === 0) return
+  const hint = 'every user of this machine can read the secret, and so make tokens: chmod o-r'
+  log.warn('rights.secret_readable', { path, hint })
 }
 
 type Source = keyof typeof SOURCES
@@ -92,7 +117,8 @@ function isGiven(value: Settings[(typeof DEPENDENT)[number]]): boolean {
 async function keyOf(settings: Settings, source: Source): Promise<Pick<JwtRightsOptions, Source>> {
   const place = settings[SOURCES[source]]
   if (source === 'secret') return { secret: await readSecrets(place, `-${SOURCES.secret}`) }
-  return source === 'key' ? { key: await readText(place, `-${SOURCES.key}`) } : { jwksUrl: place }
+  if (source === 'jwksUrl') return { jwksUrl: place }
+  return { key: new TextDecoder().decode(await readBytes(place, `-${SOURCES.key}`)) }
 }
 
 function optionsOf(settings: Settings): Omit<JwtRightsOptions, Source> {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ const TUS = { 'Tus-Resumable': '1.0.0' }
 
 setUp()
 
-function fileOf(text: string): string {
+function fileOf(text: string | Uint8Array): string {
   const path = join(newFolder(), 'file')
   writeFileSync(path, text)
   return path
@@ -77,6 +77,25 @@ describe('bearer tokens', () => {
     expect(program.output()).toMatch(/https keeps them out/)
   })
 
+  it('a secret that every user of the machine can read is warned of, without the secret', async () => {
+    const file = fileOf(SECRET)
+    for (const [mode, warned] of [
+      [0o644, true],
+      [0o640, false],
+      [0o600, false],
+    ] as const) {
+      chmodSync(file, mode)
+      const program = await start('-upload-dir', newFolder(), '-jwt-secret-file', file, '-verbose=false')
+      expect(program.output().includes(`WARN rights.secret_readable path=${file}`), mode.toString(8)).toBe(warned)
+      expect(program.output()).not.toContain(SECRET)
+    }
+  })
+
+  it('a file of secrets may begin with the mark that editors of Windows write', async () => {
+    const { url } = await start('-upload-dir', newFolder(), '-jwt-secret-file', fileOf(`\ufeff${SECRET}\r\n`))
+    expect((await create(url, await token({ sub: 'anna' }))).status).toBe(201)
+  })
+
   it('creations of one address are limited without any token', async () => {
     const { url } = await start('-upload-dir', newFolder(), '-max-creations-per-minute-per-address', '2')
     const statuses = [await create(url, null), await create(url, null), await create(url, null)]
@@ -131,6 +150,9 @@ describe('tusker sign-url', () => {
     expect((await sign(SECRET, '-operations', 'fly', 'http://a/')).stderr).toContain(
       'operations must be a list of create',
     )
+    const binary = await run('sign-url', '-secret-file', fileOf(new Uint8Array(16).fill(0x80)), 'http://a/')
+    expect([binary.code, binary.stdout]).toEqual([1, ''])
+    expect(binary.stderr).toContain('it is no text in UTF-8')
     const short = await sign('too-short', 'http://a/')
     expect(short.stderr).toBe('tusker: cannot sign: secret must have at least 32 bytes, but has 9\n')
   })
@@ -151,6 +173,12 @@ describe('what makes no sense ends the start with one line', () => {
     ['a file that is not there', () => ['-jwt-secret-file', missing], 1, 'cannot read -jwt-secret-file: ENOENT'],
     ['a key that is not there', () => ['-jwt-key-file', missing], 1, 'cannot read -jwt-key-file: ENOENT'],
     ['an empty file', () => ['-jwt-secret-file', fileOf('\n')], 1, 'it is empty'],
+    [
+      'a secret that is no text, and would look longer than it is',
+      () => ['-jwt-secret-file', fileOf(new Uint8Array(16).fill(0x80))],
+      1,
+      'it is no text in UTF-8; openssl rand -base64 32 makes a secret that is',
+    ],
     [
       'a short secret among others',
       () => ['-jwt-secret-file', fileOf(`${SECRET}\nhunter2`)],
