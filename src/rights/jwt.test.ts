@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
@@ -90,6 +90,14 @@ describe('signatures', () => {
     const limited = jwtRights({ key: await exportSPKI(publicKey), algorithms: [second] })
     const wrong = await bearer({ sub: 'anna' }, privateKey, { alg })
     expect(await outcome(limited, wrong)).toBe('401 the algorithm is not accepted')
+  })
+
+  it('a key may be an object of node:crypto, if it is a public one', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    const authorize = jwtRights({ key: publicKey })
+    expect(await outcome(authorize, await bearer({ sub: 'anna' }, privateKey, { alg: 'ES384' }))).toBe('owner anna')
+    const confused = await bearer({ sub: 'anna' }, undefined, { alg: 'HS256' })
+    expect(await outcome(authorize, confused)).toBe('401 the algorithm is not accepted')
   })
 
   it('a public key does not pass for a secret', async () => {
@@ -286,6 +294,24 @@ describe('what the claims allow', () => {
     expect(await authorize('create', upload(), asking)).toBe(false)
   })
 
+  it.each([
+    [42, '42'],
+    [0, '0'],
+    [-7, '-7'],
+    [Number.MAX_SAFE_INTEGER, '9007199254740991'],
+  ])('an owner by the number %d is the one by its digits', async (id, owner) => {
+    const numbered = jwtRights({ secret: SECRET, claims: { owner: 'user.id' } })
+    const asking = await bearer({ user: { id } })
+    expect(await numbered('create', upload(), asking)).toEqual({ owner })
+    expect(await numbered('append', upload(owner), asking)).toEqual({ owner })
+    expect(await numbered('append', upload(`${owner}0`), asking)).toBe(false)
+  })
+
+  it.each([2 ** 53, 1.5, true, null, ['anna'], { id: 'anna' }])('an owner that is %j is refused', async (id) => {
+    const numbered = jwtRights({ secret: SECRET, claims: { owner: 'uid' } })
+    expect(await outcome(numbered, await bearer({ uid: id }))).toBe('401 the claim uid is not valid')
+  })
+
   it('nobody owns nothing', async () => {
     const nobody = await bearer({})
     expect(await outcome(authorize, nobody)).toBe('403')
@@ -344,7 +370,7 @@ describe('what the claims allow', () => {
 
   it('a claim cannot break out of the challenge', async () => {
     const odd = jwtRights({ secret: SECRET, claims: { owner: 'a"b\\c\r\nü' } })
-    expect(await outcome(odd, await bearer({ 'a"b\\c\r\nü': 1 }))).toBe('401 the claim a?b?c??? is not valid')
+    expect(await outcome(odd, await bearer({ 'a"b\\c\r\nü': true }))).toBe('401 the claim a?b?c??? is not valid')
   })
 })
 
@@ -379,6 +405,7 @@ describe('within one request', () => {
 
 describe('options', () => {
   const pair = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
   const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => key.export({ type, format: 'pem' }).toString()
 
   it.each<readonly [string, object]>([
@@ -390,8 +417,13 @@ describe('options', () => {
     ['secret must be a text', { secret: 5 }],
     ['jwksUrl must be an absolute URL', { jwksUrl: '/keys' }],
     ['jwksUrl must be an absolute URL', { jwksUrl: 'file:///keys' }],
-    ['key must be a public key in PEM', { key: 'nonsense' }],
-    ['key must be a public key in PEM', { key: pem(pair.privateKey, 'pkcs8') }],
+    ['key must be a public key, in PEM or as a KeyObject', { key: 'nonsense' }],
+    ['key must be a public key', { key: pem(pair.privateKey, 'pkcs8') }],
+    ['key must be a public key', { key: pair.privateKey }],
+    ['key must be a public key', { key: createSecretKey(Buffer.from(SECRET)) }],
+    ['key must be a public key', { key: new Uint8Array(32) }],
+    ['key must not be tied to RSA-PSS', { key: pem(pss.publicKey, 'spki') }],
+    ['key must not be tied to RSA-PSS', { key: pss.publicKey }],
     ['key must have at least 2048 bits, but has 1024', { key: pem(pair.publicKey, 'spki') }],
     ['algorithms must be a list of some of those that go with a secret', { secret: SECRET, algorithms: ['RS256'] }],
     ['algorithms must be a list', { secret: SECRET, algorithms: ['none'] }],

@@ -43,7 +43,7 @@ export function meaningOf(claims: Claims, names: Required<ClaimNames>): Meaning 
     ...(creationsPerMinute !== null && { creationsPerMinute }),
   }
   const meaning = {
-    owner: read(names.owner, text),
+    owner: read(names.owner, named),
     maxSize: read(names.maxSize, count),
     quota: Object.keys(quota).length === 0 ? null : quota,
     operations: read(names.operations, words),
@@ -85,6 +85,11 @@ function isObject(value: unknown): value is Claims {
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
+}
+
+/** Numbers of users are common. Only exact ones: from 2^53 on, JSON makes one number of two, and so one owner of two. */
+function named(value: unknown): string | null {
+  return Number.isSafeInteger(value) ? String(value) : text(value)
 }
 
 /** Not 0, of which nobody would know whether it is nothing or no limit. */

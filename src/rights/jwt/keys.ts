@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, KeyObject } from 'node:crypto'
 import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
 import { checkWords, type JwtRightsOptions, secretBytes } from './options.ts'
 
@@ -12,8 +12,7 @@ export interface Keys {
 }
 
 const HMAC = ['HS256', 'HS384', 'HS512']
-const RSA_PSS = ['PS256', 'PS384', 'PS512']
-const RSA = ['RS256', 'RS384', 'RS512', ...RSA_PSS]
+const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
 const EDWARDS = ['EdDSA', 'Ed25519']
 /** By the names that node:crypto has for the curves. */
 const CURVES: Readonly<Record<string, readonly string[]>> = {
@@ -64,13 +63,15 @@ function urlOf(jwksUrl: unknown): URL {
   throw new TypeError('jwksUrl must be an absolute URL of http or https')
 }
 
-function publicKeyOf(pem: unknown): KeyObject {
+function publicKeyOf(key: unknown): KeyObject {
+  const wanted = 'key must be a public key, in PEM or as a KeyObject'
+  if (key instanceof KeyObject && key.type === 'public') return key
   // Of a private key Node would make the public one; but it has no business here
-  if (typeof pem !== 'string' || /PRIVATE KEY-----/.test(pem)) throw new TypeError('key must be a public key in PEM')
+  if (typeof key !== 'string' || /PRIVATE KEY-----/.test(key)) throw new TypeError(wanted)
   try {
-    return createPublicKey(pem)
+    return createPublicKey(key)
   } catch (cause) {
-    throw new TypeError('key must be a public key in PEM', { cause })
+    throw new TypeError(wanted, { cause })
   }
 }
 
@@ -78,10 +79,14 @@ function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): r
   const { modulusLength = 0, namedCurve = '' } = asymmetricKeyDetails ?? {}
   if (asymmetricKeyType === 'ed25519') return EDWARDS
   if (asymmetricKeyType === 'ec' && Object.hasOwn(CURVES, namedCurve)) return CURVES[namedCurve] ?? []
-  if (asymmetricKeyType !== 'rsa' && asymmetricKeyType !== 'rsa-pss') {
+  // Web Cryptography, by which signatures are checked, has none that are tied to PSS by their OID (id-RSASSA-PSS)
+  if (asymmetricKeyType === 'rsa-pss') {
+    throw new TypeError('key must not be tied to RSA-PSS: publish it as one of plain RSA, which takes PS256, too')
+  }
+  if (asymmetricKeyType !== 'rsa') {
     throw new TypeError('key must be of RSA, of the curves P-256, P-384 or P-521, or of Ed25519')
   }
-  if (modulusLength >= LEAST_MODULUS) return asymmetricKeyType === 'rsa' ? RSA : RSA_PSS
+  if (modulusLength >= LEAST_MODULUS) return RSA
   throw new TypeError(`key must have at least ${LEAST_MODULUS} bits, but has ${modulusLength}`)
 }
 

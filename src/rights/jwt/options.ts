@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { OPERATIONS } from './claims.ts'
 
 /** How bearer tokens are checked, and what their claims mean. Exactly one of `secret`, `jwksUrl` and `key` is needed. */
@@ -9,8 +10,8 @@ export interface JwtRightsOptions {
   readonly secret?: string | Uint8Array | readonly (string | Uint8Array)[]
   /** Where the public keys of the issuer are, as a JSON Web Key Set. Fetched when a token comes; asymmetric algorithms only. */
   readonly jwksUrl?: string | URL
-  /** Public key of the issuer, in PEM; asymmetric algorithms only. */
-  readonly key?: string
+  /** Public key of the issuer, in PEM or as node:crypto has it; asymmetric algorithms only. */
+  readonly key?: string | KeyObject
   /** Who must have issued a token (`iss`); one of several. Default: not looked at. */
   readonly issuer?: string | readonly string[]
   /** Whom a token must be for (`aud`); one of several. Default: not looked at. */
@@ -35,7 +36,7 @@ export type Claims = Readonly<Record<string, unknown>>
 
 /** Names of claims. A dot leads into a claim that is an object, unless there is a claim of that very name. */
 export interface ClaimNames {
-  /** Whose the uploads are: a text. Default: `sub`. */
+  /** Whose the uploads are: a text, or a whole number, which counts as its digits. Default: `sub`. */
   readonly owner?: string
   /** Most bytes of an upload. Default: `tusker_max_size`. */
   readonly maxSize?: string
