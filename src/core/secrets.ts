@@ -8,6 +8,20 @@ export function publicUri(uri: string): string {
   return `${path}?${parameters.map((one) => (isToken(one) ? `${one.split('=', 1)[0]}=${HIDDEN}` : one)).join('&')}`
 }
 
+/** Header fields in which URLs may stand that carry a token (Upload-Concat, Referer), without it. */
+export function publicFields(fields: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      value.includes('?') ? value.replace(TOKEN, `$1${HIDDEN}`) : value,
+    ]),
+  )
+}
+
+/** A parameter in a text that may hold several URLs, also if its name is written in another way. */
+const TOKEN =
+  /([?&](?:a|%61)(?:c|%63)(?:c|%63)(?:e|%65)(?:s|%73)(?:s|%73)(?:_|%5f)(?:t|%74)(?:o|%6f)(?:k|%6b)(?:e|%65)(?:n|%6e)=)[^&#\s,;]*/gi
+
 /** The tokens in the query of a URI, as they stand there. */
 export function tokensIn(uri: string): readonly string[] {
   return parted(uri)

@@ -66,6 +66,22 @@ describe('the message of a hook', () => {
     })
   })
 
+  it('has no token in it where fields hold URLs', () => {
+    const link = (id: string) => `http://example.org/files/${id}?access_token=s3cr3t.${id}`
+    const headers = () => ({
+      'upload-concat': `final;${link('a')} ${link('b')}&x=1`,
+      referer: '/?Access%5Ftoken=s3cr3t',
+    })
+    const message = printCall({ ...call, request: { ...call.request, headers } })
+    expect(message).not.toContain('s3cr3t')
+    expect(JSON.parse(message).Event.HTTPRequest.Header).toEqual({
+      'Upload-Concat': [
+        'final;http://example.org/files/a?access_token=REDACTED http://example.org/files/b?access_token=REDACTED&x=1',
+      ],
+      Referer: ['/?Access%5Ftoken=REDACTED'],
+    })
+  })
+
   it('before a creation has no id and no place', () => {
     const { storage: _, offset: __, complete: ___, modifiedAt: ____, ...wanted } = upload
     const { Upload } = printed({ moment: 'preCreate', upload: { ...wanted, length: null, metadata: new Map() } }).Event

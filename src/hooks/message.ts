@@ -1,6 +1,6 @@
 import { UploadError } from '../core/errors.ts'
 import type { Moment, ReplyPatch, RequestInfo } from '../core/hooks.ts'
-import { publicUri } from '../core/secrets.ts'
+import { publicFields, publicUri } from '../core/secrets.ts'
 import type { NewUpload, Upload } from '../core/upload.ts'
 import type { HookAnswer, HookCall } from './remote.ts'
 
@@ -21,7 +21,10 @@ export function printCall({ moment, upload, request, occasion }: HookCall): stri
         URI: publicUri(request.uri),
         RemoteAddr: remoteAddress(request),
         Header: Object.fromEntries(
-          Object.entries(request.headers?.() ?? {}).map(([name, value]) => [canonicalName(name), [value]]),
+          Object.entries(publicFields(request.headers?.() ?? {})).map(([name, value]) => [
+            canonicalName(name),
+            [value],
+          ]),
         ),
       },
     },

@@ -217,7 +217,8 @@ describe('events that a hook must not miss', () => {
         throw new Error('nobody is at home')
       },
     })
-    const headers = { authorization: 'Bearer secret', cookie: 'sid=secret', 'x-kept': 'kept' }
+    const concat = 'final;/files/a?access_token=secret'
+    const headers = { authorization: 'Bearer secret', cookie: 'sid=secret', 'x-kept': 'kept', 'upload-concat': concat }
     const request = {
       method: 'PATCH',
       uri: '/files/a?access_token=secret&x=1',

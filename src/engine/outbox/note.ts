@@ -1,5 +1,5 @@
 import type { RequestInfo } from '../../core/hooks.ts'
-import { publicUri } from '../../core/secrets.ts'
+import { publicFields, publicUri } from '../../core/secrets.ts'
 import { type Concat, parseUploadId, type Upload } from '../../core/upload.ts'
 import type { Told } from '../consult.ts'
 
@@ -27,7 +27,7 @@ const SECRET: ReadonlySet<string> = new Set(['authorization', 'proxy-authorizati
 
 export function printNote(note: EventNote): string {
   const { request, upload } = note
-  const headers = Object.entries(request.headers?.() ?? {}).filter(([name]) => !SECRET.has(name))
+  const headers = Object.entries(publicFields(request.headers?.() ?? {})).filter(([name]) => !SECRET.has(name))
   return JSON.stringify({
     ...note,
     upload: { ...upload, metadata: [...upload.metadata] },

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { publicUri } from '../../core/secrets.ts'
+import { publicFields, publicUri } from '../../core/secrets.ts'
 import type { NewUpload, Upload } from '../../core/upload.ts'
 import { canonicalName, remoteAddress, wireName } from '../message.ts'
 import type { HookCall } from '../remote.ts'
@@ -37,7 +37,7 @@ export function requestOf({ moment, upload, request, occasion }: HookCall): Hook
         uri: publicUri(request.uri),
         remoteAddr: remoteAddress(request),
         header: Object.fromEntries(
-          Object.entries(request.headers?.() ?? {}).map(([name, value]) => [canonicalName(name), value]),
+          Object.entries(publicFields(request.headers?.() ?? {})).map(([name, value]) => [canonicalName(name), value]),
         ),
       },
     },

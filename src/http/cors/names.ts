@@ -54,4 +54,5 @@ export const RESPONSE_HEADERS = [
   'Content-Disposition',
   'Allow',
   'Retry-After',
+  'WWW-Authenticate',
 ]
