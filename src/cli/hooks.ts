@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { type Hooks, MOMENTS, type Moment } from '../core/hooks.ts'
 import type { UploadsOptions } from '../uploads.ts'
 import { Complaint } from './complaint.ts'
@@ -7,9 +7,17 @@ import type { Environment } from './environment.ts'
 import type { FlagName, Settings } from './flags.ts'
 import { loadPlugin } from './hooks-plugin.ts'
 import { nearest } from './nearest.ts'
+import { readPem, readSecrets } from './secrets.ts'
 
 /** What hooks are called, and when. */
 export type HookOptions = Pick<UploadsOptions, 'hooks' | 'progressInterval' | 'partialFinish' | 'hookAttempts'>
+
+/** Certificates and key for gRPC over TLS. */
+const GRPC_FILES = [
+  'hooks-grpc-server-tls-certificate',
+  'hooks-grpc-client-tls-certificate',
+  'hooks-grpc-client-tls-key',
+] as const
 
 /** Events by tusd's names: `pre-create`. */
 const EVENTS: ReadonlyMap<string, Moment> = new Map(
@@ -30,11 +38,14 @@ export function checkHooks(configuration: Configuration): void {
   }
   const isFolder = statSync(settings['hooks-dir'] || '.', { throwIfNoEntry: false })?.isDirectory() ?? false
   if (!isFolder) throw refuse(configuration, 'hooks-dir', 'there is no such folder')
+  const idle = settings['hooks-grpc-secure'] ? undefined : GRPC_FILES.find((flag) => settings[flag] !== '')
+  // Whoever gives them does not mean to speak in the clear
   const [certificate, key] = ['hooks-grpc-client-tls-certificate', 'hooks-grpc-client-tls-key'] as const
   if ((settings[certificate] === '') !== (settings[key] === '')) {
     const [lacking, given] = settings[key] === '' ? [key, certificate] : [certificate, key]
     throw refuse(configuration, given, `it needs -${lacking}, too`)
   }
+  if (idle !== undefined) throw refuse(configuration, idle, 'it needs -hooks-grpc-secure, too')
 }
 
 const EVENT_FLAGS = [
@@ -116,8 +127,7 @@ async function openExec(settings: Settings, environment: Environment): Promise<H
 async function openHttp(settings: Settings): Promise<Hooks> {
   const { httpHooks } = await import('../hooks/http.ts')
   const file = settings['hooks-http-secret-file']
-  const secret = file === '' ? [] : linesOf(read('hooks-http-secret-file', file))
-  if (file !== '' && secret.length === 0) throw new Complaint(`-hooks-http-secret-file: ${file} is empty`, 1)
+  const secret = file === '' ? [] : await readSecrets(file, '-hooks-http-secret-file')
   try {
     return httpHooks({
       url: settings['hooks-http'],
@@ -137,11 +147,11 @@ async function openHttp(settings: Settings): Promise<Hooks> {
 }
 
 async function openGrpc(settings: Settings): Promise<Hooks> {
-  const pem = (flag: 'server-tls-certificate' | 'client-tls-certificate' | 'client-tls-key') => {
-    const path = settings[`hooks-grpc-${flag}`]
-    return path === '' ? null : read(`hooks-grpc-${flag}`, path)
+  const pem = async (flag: (typeof GRPC_FILES)[number]) => {
+    const path = settings[flag]
+    return path === '' ? null : await readPem(path, `-${flag}`)
   }
-  const [server, client, key] = [pem('server-tls-certificate'), pem('client-tls-certificate'), pem('client-tls-key')]
+  const [server = null, client = null, key = null] = await Promise.all(GRPC_FILES.map(pem))
   const tls = {
     ...(server !== null && { serverCertificate: server }),
     ...(client !== null && { clientCertificate: client }),
@@ -168,19 +178,4 @@ async function loadGrpc() {
     const message = `-hooks-grpc needs packages that are not installed: npm install ${GRPC_PACKAGES}`
     throw new Complaint(message, 1, { cause: error })
   }
-}
-
-function read(flag: FlagName, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Complaint(`-${flag}: ${error instanceof Error ? error.message : String(error)}`, 1, { cause: error })
-  }
-}
-
-function linesOf(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
 }

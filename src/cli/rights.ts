@@ -1,10 +1,11 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import type { Log } from '../core/log.ts'
 import type { Quota } from '../core/rights.ts'
 import type { JwtRightsOptions } from '../rights/jwt.ts'
 import type { UploadsOptions } from '../uploads.ts'
 import { Complaint } from './complaint.ts'
 import type { Settings } from './flags.ts'
+import { readPem, readSecrets } from './secrets.ts'
 
 /** What the settings say of rights. */
 export type Rights = Pick<UploadsOptions, 'authorize' | 'refuseWith' | 'quotas'>
@@ -51,41 +52,6 @@ export async function loadJwt(what: string): Promise<typeof import('../rights/jw
   })
 }
 
-/**
- * The secrets in a file, one a line.
- * @param what names the file to the operator
- * @throws Complaint if it cannot be read, has none, or is no text
- */
-export async function readSecrets(path: string, what: string): Promise<readonly string[]> {
-  const lines = decode(await readBytes(path, what), path)
-    .split(/\r?\n/)
-    .filter((line) => line !== '')
-  if (lines.length === 0) throw new Complaint(`cannot use ${path}: it is empty; choose another ${what}`, 1)
-  return lines
-}
-
-/**
- * Strictly: a lenient reader makes the same character, of three bytes, of whatever is no text, so that a short secret would pass for a
- * long one, and one random secret for another. A mark that editors put in front is left out.
- */
-function decode(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    const advice = 'openssl rand -base64 32 makes a secret that is'
-    throw new Complaint(`cannot use ${path}: it is no text in UTF-8; ${advice}`, 1, { cause })
-  }
-}
-
-async function readBytes(path: string, what: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new Complaint(`cannot read ${what}: ${reason}`, 1, { cause: error })
-  }
-}
-
 /** Who can read the secret can be whoever he likes. What is no plain file, such as a pipe, says nothing by its mode; nor does Windows. */
 async function warnOfReaders(path: string, log: Log): Promise<void> {
   // What is gone since it was read cannot be read by others
@@ -118,7 +84,7 @@ async function keyOf(settings: Settings, source: Source): Promise<Pick<JwtRights
   const place = settings[SOURCES[source]]
   if (source === 'secret') return { secret: await readSecrets(place, `-${SOURCES.secret}`) }
   if (source === 'jwksUrl') return { jwksUrl: place }
-  return { key: new TextDecoder().decode(await readBytes(place, `-${SOURCES.key}`)) }
+  return { key: await readPem(place, `-${SOURCES.key}`) }
 }
 
 function optionsOf(settings: Settings): Omit<JwtRightsOptions, Source> {

@@ -117,22 +117,23 @@ async function decide(
       hint: 'the hook preCreate chose a place, and this store lets nobody choose',
     })
   }
+  const { owner: before, ...rest } = upload
   return {
     upload: {
-      ...upload,
+      ...rest,
       ...(id !== undefined && { id: hookId(id) }),
       ...(metadata !== undefined && { metadata, echo: withoutMetadata(upload.echo) }),
       ...(storage !== undefined && { storage }),
       ...(maxSize !== undefined && { maxSize: Math.min(maxSize, upload.maxSize ?? maxSize) }),
       ...(expiresAt !== undefined && { expiresAt }),
-      ...ownership(upload, owner),
+      ...ownership(before, owner),
     },
     reply,
   }
 }
 
 /** Whose the upload is if a hook has its say: null takes it from whom the rights named. */
-function ownership({ owner: before }: NewUpload, owner: string | null | undefined): Pick<NewUpload, 'owner'> {
+function ownership(before: string | undefined, owner: string | null | undefined): Pick<NewUpload, 'owner'> {
   const whose = owner === undefined ? before : (owner ?? undefined)
   return whose === undefined ? {} : { owner: whose }
 }

@@ -64,11 +64,15 @@ export async function withinQuota<T>(
     if (others.length >= maxUploads) throw new UploadError('quota_uploads', { retryAfter: RETRY_AFTER })
     if (total(others) + bytes > maxBytes) throw new UploadError('quota_bytes', { retryAfter: RETRY_AFTER })
     // Before it is created: if the process dies in between, an entry without an upload counts only until somebody needs its room.
+    const name = nameOf(context, owner, id)
+    const before = await context.notes.get(name)
     await reserve(context, owner, { id, bytes })
     try {
       return await work()
     } catch (error) {
-      await context.notes.remove(nameOf(context, owner, id))
+      // There is an entry already if the id is taken: that of the upload which has it.
+      if (before === null) await context.notes.remove(name)
+      else await context.notes.put(name, before)
       throw error
     }
   })

@@ -42,6 +42,8 @@ export async function takeWithin(
   caller: Caller,
 ): Promise<Taken> {
   const { upload } = stored
+  /** The length, once it counts: a checksum that fails leaves it undeclared. */
+  let declared: number | null = null
   const end = content.body.length === null ? null : upload.offset + content.body.length
   return withinAllowance(
     context,
@@ -52,10 +54,11 @@ export async function takeWithin(
     async (most) => {
       const left = Math.max(0, most - upload.offset)
       const taken = await take(context, job, stored, content, Math.min(limit, left), caller, saved)
+      declared = length
       if (taken.problem?.code !== 'length_exceeded' || left >= limit) return taken
       return { ...taken, problem: new UploadError('quota_bytes', { offset: taken.upload.offset }) }
     },
-    () => stored.upload,
+    () => (declared === null ? stored.upload : { ...stored.upload, length: declared }),
   )
 }
 
@@ -63,7 +66,7 @@ export async function takeWithin(
  * Moves the bytes of a request, `limit` at most, into an upload. Throws what makes the whole request void: a checksum that
  * does not match, a store that fails, a lost lock.
  */
-export async function take(
+async function take(
   context: EngineContext,
   job: Job,
   stored: StoredUpload,

@@ -153,6 +153,20 @@ describe('hooks on the command line', () => {
     expect(line.trim().split('\n')).toHaveLength(1)
   })
 
+  it('a secret that is no text, or too short, ends the start with one line', async () => {
+    const [binary, short] = [join(newFolder(), 'secret'), join(newFolder(), 'secret')]
+    writeFileSync(binary, Buffer.alloc(32, 0xff))
+    writeFileSync(short, 'short\n')
+    const secret = (path: string) => run('-hooks-http', 'http://localhost/', '-hooks-http-secret-file', path)
+    expect((await secret(binary)).stderr).toContain('it is no text in UTF-8')
+    expect((await secret(short)).stderr).toContain('at least 24 bytes')
+  })
+
+  it('certificates for gRPC without TLS end the start: they would be of no use', async () => {
+    const { stderr } = await run('-hooks-grpc', 'localhost:1', '-hooks-grpc-server-tls-certificate', '/etc/hosts')
+    expect(stderr).toContain('it needs -hooks-grpc-secure, too')
+  })
+
   it.each([
     ['export const preCraete = () => null', 'has a function preCraete, which is no moment; did you mean preCreate?'],
     ['export const pre_create = () => null', 'has a function pre_create, which is no moment; did you mean preCreate?'],

@@ -251,6 +251,29 @@ describe('events that a hook must not miss', () => {
     await vi.waitFor(async () => expect(await waiting()).toEqual([]), 20_000)
   })
 
+  it('of an upload whose id is used again are told as well, those before it first', async () => {
+    const before: Delivery[] = []
+    const chosen = (hooks: Hooks): Hooks => ({ ...hooks, preCreate: () => ({ id: 'again' }) })
+    const first = await serve(chosen(noting(before, () => true)), { hookBackoff: 60_000 })
+    const id = parseUploadId('again')
+    await upload(first)
+    await first.engine.terminate(id, caller)
+    await upload(first)
+    await vi.waitFor(() => expect(before.length).toBeGreaterThan(1))
+    await first.close()
+    const after: Delivery[] = []
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 })
+    try {
+      await serve(noting(after))
+      await vi.waitFor(async () => expect(await waiting()).toEqual([]), 10_000)
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(after.map(({ moment }) => moment).sort()).toEqual(['finish', 'finish', 'terminate'])
+    expect(new Set(after.map(({ occasion }) => occasion.id)).size).toBe(3)
+    expect(after.findIndex(({ moment }) => moment === 'terminate')).toBeGreaterThan(0)
+  })
+
   it('a store that is full does not refuse a removal, of which the hook is told all the same', async () => {
     const seen: Delivery[] = []
     const store = memoryStore()

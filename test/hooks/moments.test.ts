@@ -240,6 +240,23 @@ describe('postReceive', () => {
   })
 })
 
+describe('an owner', () => {
+  const owners: (string | undefined)[] = []
+  const site = host(nodeDoor, {
+    authorize: () => ({ owner: 'anna' }),
+    hooks: {
+      preCreate: (upload) => ({ owner: meta(upload, 'to') ?? null }),
+      postCreate: ({ owner }) => void owners.push(owner),
+    },
+  })
+
+  it('whom the rights named may be replaced by a hook, and taken away', async () => {
+    await site.create({ 'Upload-Length': '5', 'Upload-Metadata': metadata({ to: 'bert' }) })
+    await site.create({ 'Upload-Length': '5' })
+    await vi.waitFor(() => expect(owners).toEqual(['bert', undefined]))
+  })
+})
+
 describe('several sets of hooks', () => {
   const order: string[] = []
   const first: Hooks = {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,11 @@ describe('quotas', () => {
     authorize: named,
     quotas: { perOwner: { maxUploads: 10, maxBytes: 1000 } },
     expireAfter: 3_600_000,
+  })
+  const chosen = host(nodeDoor, {
+    authorize: () => ({ owner: 'anna' }),
+    quotas: { perOwner: { maxUploads: 10 } },
+    hooks: { preCreate: (_, { header }) => ({ id: header('x-id') ?? 'none' }) },
   })
 
   it('of 200 parallel creations against a quota of 10 exactly 10 succeed', async () => {
@@ -106,6 +112,22 @@ describe('quotas', () => {
     const urls = [await site.create(fields), await site.create(fields)]
     const answers = await Promise.all(urls.map((url) => site.patch(url, 0, 'x'.repeat(600), user)))
     expect(answers.map(({ status }) => status).sort()).toEqual([204, 507])
+  })
+
+  it('is not freed by a creation whose id is taken', async () => {
+    for (let count = 0; count < 10; count++) await chosen.create({ 'Upload-Length': '5', 'X-Id': `id-${count}` })
+    expect((await chosen.post({ 'Upload-Length': '5', 'X-Id': 'id-0' })).status).toBe(409)
+    expect((await chosen.post({ 'Upload-Length': '5', 'X-Id': 'another' })).status).toBe(429)
+  })
+
+  it('counts a length that was declared together with a checksum', async () => {
+    const user = as('ida')
+    const url = await site.create({ 'Upload-Defer-Length': '1', ...user })
+    const digest = createHash('sha1').update('hello').digest('base64')
+    const fields = { ...user, 'Upload-Length': '900', 'Upload-Checksum': `sha1 ${digest}` }
+    expect((await site.patch(url, 0, 'hello', fields)).status).toBe(204)
+    expect((await site.post({ 'Upload-Length': '101', ...user })).status).toBe(507)
+    expect((await site.post({ 'Upload-Length': '100', ...user })).status).toBe(201)
   })
 
   it('a creation that fails frees what it had reserved', async () => {

@@ -88,7 +88,9 @@ describe.each(NEWEST)('rights, %s', (_, door, version) => {
   const draft = hostDraft(door, version, {
     authorize: (operation, { owner }, { header }) => {
       const user = header('authorization')
-      if (operation === 'create') return user === null ? false : { owner: user }
+      if (operation === 'create') {
+        return user === null ? false : { owner: user, ...(user === 'small' && { maxSize: 100 }) }
+      }
       return owner === user && (operation !== 'finish' || allowed)
     },
     quotas: { perOwner: { maxUploads: 2 } },
@@ -123,6 +125,13 @@ describe.each(NEWEST)('rights, %s', (_, door, version) => {
     expect(answer.status).toBe(403)
     expect((await draft.send('HEAD', url, me)).header('upload-complete')).toBe('?0')
     expect((await draft.append(url, 11, '?1', '', me)).header('upload-complete')).toBe('?1')
+  })
+
+  it("R-006 an upload is told its own maximum, if that is less than the server's", async () => {
+    const answer = await draft.post('?0', 'hello', { Authorization: 'small' })
+    expect(answer.header('upload-limit')).toContain('max-size=100')
+    const url = new URL(answer.header('location') ?? '', draft.base).href
+    expect((await draft.send('HEAD', url, { Authorization: 'small' })).header('upload-limit')).toContain('max-size=100')
   })
 
   it('R-115 a client has only so many unfinished uploads', async () => {

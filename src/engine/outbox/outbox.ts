@@ -203,7 +203,7 @@ export function createOutbox(context: EngineContext): Outbox {
       const text = await notes.get(nameOf(context, seen))
       const note = text === null ? null : parseNote(text)
       if (note === null || note.happened) return note
-      const now = await findUpload(context, note.upload.id)
+      const now = await find(context, note.upload)
       const happened = note.moment === 'postFinish' ? now?.complete === true : now === null
       if (happened) {
         const sure = { ...note, happened, ...(now !== null && { upload: now }) }
@@ -255,8 +255,17 @@ async function keepFinish(context: EngineContext, upload: Upload): Promise<void>
   if (note !== null && !note.happened) await notes.put(name, printNote({ ...note, happened: true, upload }))
 }
 
+/** The upload as it is now. Another that has its id since is not it. */
+async function find(context: EngineContext, { id, createdAt }: Upload): Promise<Upload | null> {
+  const now = await findUpload(context, id)
+  return now?.createdAt.getTime() === createdAt.getTime() ? now : null
+}
+
+/** One name for each upload and moment. Hooks may use an id again: what waits of the upload before must not be overwritten. */
 function nameOf(context: EngineContext, { moment, upload }: Pick<EventNote, 'moment' | 'upload'>): string {
-  return `${WAITING}/${nameFor(lockName(context, upload.id))}.${moment === 'postFinish' ? 'finish' : 'terminate'}`
+  const { id, createdAt } = upload
+  const key = nameFor(`${lockName(context, id)} ${createdAt.toISOString()}`)
+  return `${WAITING}/${key}.${moment === 'postFinish' ? 'finish' : 'terminate'}`
 }
 
 function pauseAfter(backoff: number, attempts: number): number {

@@ -21,12 +21,12 @@ export function announcedLimits(limits: Limits, lifetime: NonNullable<Rules['lif
 
 /**
  * Upload-Limit of an upload. It does not tighten while the upload lasts: one whose length was accepted under another maximum
- * goes on, and so it says. The seconds left are rounded up, lest the end that they imply seem to come closer.
+ * goes on, and so it says; one that was given a maximum of its own is told that. The seconds left are rounded up, lest the end that they imply seem to come closer.
  */
 export function uploadLimits(limits: Limits, lifetime: NonNullable<Rules['lifetime']>, upload: Upload): string {
-  const { expiresAt, complete, length } = upload
+  const { expiresAt, complete, length, maxSize = Number.POSITIVE_INFINITY } = upload
   const left = complete || expiresAt === null ? null : Math.ceil((expiresAt.getTime() - Date.now()) / 1000)
-  return print({ ...limits, maxSize: Math.max(limits.maxSize, length ?? 0) }, lifetime, left)
+  return print({ ...limits, maxSize: Math.max(Math.min(limits.maxSize, maxSize), length ?? 0) }, lifetime, left)
 }
 
 function print(limits: Limits, lifetime: string, seconds: number | null): string {
