@@ -1,6 +1,7 @@
 // @ts-check
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { touchMemory } from './place.js'
 import { cpuOf, forgetPeak, peakOf } from './processes.js'
 import { startServer } from './server.js'
 import { Unsupported } from './unsupported.js'
@@ -73,6 +74,7 @@ export async function measure(row, peer, { folder: root, size, client, ending, s
     const server = await startServer(peer, folder, service, ending)
     try {
       const trial = await server.during(row.trial({ peer, port: server.port, folder, client, size, service }))
+      if (row.fills === true) touchMemory(folder, size)
       forgetPeak(server.pid)
       const before = cpuOf(server.pid)
       const { amount, seconds, note = null } = await server.during(trial.run())

@@ -73,6 +73,8 @@ export interface Row {
   /** Another choice of servers than that of the run; the ratios are to the first. */
   contestants?(peers: readonly Peer[]): readonly Peer[]
   /** Starts with what must not be measured: a warm-up, uploads to read. Throws `Unsupported`. */
+  /** Whether the measured work writes about `size` bytes to the folder. */
+  readonly fills?: boolean
   trial(bed: Bed): Promise<Trial>
 }
 

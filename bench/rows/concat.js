@@ -15,6 +15,7 @@ export const concat = {
   name: 'concat',
   title: (size) => `concatenation of ${PARTS} x ${sizeText(size / PARTS)} (the final POST)`,
   unit: 'GiB',
+  fills: true,
   async trial(bed) {
     const { client, port, size, folder } = bed
     if (!(await client.do('extensions', { port })).includes('concatenation')) {

@@ -13,6 +13,7 @@ export const http2 = {
   name: 'http2',
   title: (size) => `one PATCH of ${sizeText(size)}, HTTP/2 against HTTP/1.1`,
   unit: 'GiB',
+  fills: true,
   contestants: (peers) =>
     peers
       .filter((peer) => peer.name === 'tusker')
@@ -28,12 +29,13 @@ export const http2 = {
     if (peer.http2 && !(await client.do('upload2', { port, upload: null })).spoken) {
       throw new Unsupported('the server does not speak HTTP/2')
     }
-    await warmBytes(bed)
+    /** @param {readonly import('../client/tus.js').Upload[]} uploads */
+    const send = (uploads) =>
+      peer.http2 ? client.do('upload2', { port, upload: uploads[0] ?? null }) : client.do('upload', { port, uploads })
+    await warmBytes(bed, send)
     const uploads = await client.do('create', { port, lengths: [size] })
-    const [upload = null] = uploads
-    const job = peer.http2 ? () => client.do('upload2', { port, upload }) : () => client.do('upload', { port, uploads })
     return {
-      run: async () => ({ seconds: (await job()).seconds, amount: size / GIB }),
+      run: async () => ({ seconds: (await send(uploads)).seconds, amount: size / GIB }),
       check: () => checkUploads(folder, uploads),
     }
   },

@@ -15,6 +15,7 @@ export function many(name, count) {
     title: (size) =>
       count === 1 ? `one PATCH of ${sizeText(size)}` : `${count} uploads at once, ${sizeText(size)} in all`,
     unit: 'GiB',
+    fills: true,
     async trial(bed) {
       const { client, port, size, folder } = bed
       await warmBytes(bed)

@@ -3,12 +3,21 @@ import type { Readable } from 'node:stream'
 import type { Body, BodySink } from '../../core/body.ts'
 import { UploadError } from '../../core/errors.ts'
 import { type DirectReader, type DirectReaders, LARGE } from './direct.ts'
+import { LentChunks } from './lent.ts'
 import type { NodeRequest, NodeResponse, Rest } from './send.ts'
 
 /** How fast the bytes of a large body must come to be read directly: this many of them ... */
 const PACE = 1024 * 1024
 /** ... in this many milliseconds. A slow client costs little either way, and would hold the memory for long. */
 const PACE_TIME = 250
+
+/**
+ * What comes behind so many bytes is given back by hand. Before, it is not worth it, and programs that watch a server may keep the
+ * beginning of a body.
+ */
+const KEPT = 1024 * 1024
+/** Length of what stands before each frame of HTTP/2 (RFC 9113, section 4.1). */
+const FRAME_HEADER = 9
 
 /** The body of a request, as it comes from Node. */
 export class NodeBody implements Body {
@@ -30,6 +39,7 @@ export class NodeBody implements Body {
   #parsed = 0
   /** Of these, the ones that the sink has not freed yet. */
   #held = 0
+  #lent: LentChunks | null = null
   /** Where the pace is measured next, in bytes, and since when. */
   #milestone = PACE
   #since = 0
@@ -88,12 +98,15 @@ export class NodeBody implements Body {
   free(bytes: number): void {
     const parsed = Math.min(bytes, this.#held)
     this.#held -= parsed
+    this.#lent?.free(parsed)
     if (bytes > parsed) this.#direct?.free(bytes - parsed)
   }
 
   stop(): void {
     if (this.#sink === null) return
     this.#sink = null
+    // Whoever stops early may free what a call of the system still reads
+    this.#lent = null
     this.#direct?.stop()
     const source = this.#source
     source.off('data', this.#onData)
@@ -132,7 +145,18 @@ export class NodeBody implements Body {
     return (complete || readableLength === this.length) && !destroyed && headers.expect === undefined
   }
 
-  readonly #onData = (chunk: Buffer): void => this.#sink?.data(chunk)
+  readonly #onData = (chunk: Buffer): void => {
+    this.#parsed += chunk.length
+    if (this.#parsed > KEPT) this.#lend(chunk)
+    this.#held += chunk.length
+    this.#sink?.data(chunk)
+  }
+
+  #lend(chunk: Buffer): void {
+    const source = this.#source
+    this.#lent ??= new LentChunks('stream' in this.#request ? FRAME_HEADER : 0, this.#held)
+    this.#lent.add(chunk, source.listenerCount('data') === 1 && source.listenerCount('readable') === 0)
+  }
 
   #isLarge(): boolean {
     if (this.length === null || this.length < LARGE || 'stream' in this.#request) return false
@@ -141,9 +165,7 @@ export class NodeBody implements Body {
   }
 
   readonly #onLargeData = (chunk: Buffer): void => {
-    this.#parsed += chunk.length
-    this.#held += chunk.length
-    this.#sink?.data(chunk)
+    this.#onData(chunk)
     if (this.#parsed < this.#milestone) return
     this.#milestone = this.#parsed + PACE
     const now = performance.now()
