@@ -14,6 +14,8 @@ export interface Body {
    * has memory of its own.
    */
   free?(bytes: number): void
+  /** It has no memory left: nothing comes before the sink frees some. Absent as `free` is. */
+  readonly isFull?: boolean
   /** Ends the flow for good: `sink` is not called again, whatever else arrives. Safe to repeat. */
   stop(): void
   /** A trailer field, once the body has ended; null if it was not sent. Absent where the door has no trailers. */

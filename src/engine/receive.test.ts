@@ -58,6 +58,20 @@ async function sizes(receiver: Receiver): Promise<number[]> {
 }
 
 describe('Receiver', () => {
+  it('hands on what it has at once when the body has no memory left', async () => {
+    const body = Object.assign(new HandBody(), { isFull: false })
+    const receiver = receive(body)
+    const first = receiver.next()
+    body.push(10)
+    body.isFull = true
+    body.push(20)
+    expect(await first).toMatchObject({ done: false, value: [{ length: 10 }, { length: 20 }] })
+    // Also what came while the store was at work
+    body.push(30)
+    expect(await receiver.next()).toMatchObject({ done: false, value: [{ length: 30 }] })
+    receiver.close()
+  })
+
   beforeEach(() => {
     vi.useFakeTimers()
   })

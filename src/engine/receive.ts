@@ -94,7 +94,7 @@ export class Receiver implements Bytes, AsyncIterator<Batch>, BodySink {
     }
     this.#idleTimer?.refresh()
     if (this.#consumer === null) this.#holdBack()
-    else if (this.#size >= BATCH || budget.full) this.#hand()
+    else if (this.#isDue()) this.#hand()
     else this.#linger()
   }
 
@@ -122,7 +122,7 @@ export class Receiver implements Bytes, AsyncIterator<Batch>, BodySink {
     return new Promise((resolve, reject) => {
       this.#consumer = resolve
       this.#fail = reject
-      if (this.#ended || this.#size >= BATCH || (this.#size > 0 && this.#options.budget.full)) {
+      if (this.#ended || (this.#size > 0 && this.#isDue())) {
         this.#hand()
         return
       }
@@ -144,6 +144,11 @@ export class Receiver implements Bytes, AsyncIterator<Batch>, BodySink {
     this.#options.budget.give(this.#size)
     this.#chunks = []
     this.#size = 0
+  }
+
+  /** Whether to wait for more bytes makes no sense: they are enough, or no more can come. */
+  #isDue(): boolean {
+    return this.#size >= BATCH || this.#options.budget.full || this.#body.isFull === true
   }
 
   /** Gives the gathered bytes, or the end, to the store that waits for them. */

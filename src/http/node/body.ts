@@ -83,6 +83,10 @@ export class NodeBody implements Body {
     return this.#opened ? 'abandoned' : 'unopened'
   }
 
+  get isFull(): boolean {
+    return this.#direct?.isFull ?? false
+  }
+
   pause(): void {
     this.#paused = true
     if (this.#direct !== null) this.#direct.pause()

@@ -260,3 +260,47 @@ test('nothing is read while nothing is freed, so a client is held back', async (
   client.destroy()
   reader.close()
 })
+
+test('many connections have less memory each, and those beyond go the common way', async () => {
+  const readers = createDirectReaders()
+  const taken: { reader: DirectReader; lent: number }[] = []
+  let refused = 0
+  const server = createServer({ requestTimeout: 0 }, (incoming: IncomingMessage, response: ServerResponse) => {
+    incoming.on('error', () => undefined)
+    incoming.once('data', () =>
+      globalThis.setImmediate(() => {
+        const one = { lent: 0 }
+        const reader = readers.takeOver(incoming, response, SIZE - 1, (chunk) => {
+          one.lent += chunk.length
+        })
+        if (reader === null) refused++
+        else taken.push(Object.assign(one, { reader }))
+      }),
+    )
+  })
+  const port = await listen(server)
+  const clients = Array.from({ length: 60 }, () => {
+    const client = connect(port, '127.0.0.1')
+    client.on('error', () => undefined)
+    client.write(`PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${SIZE}\r\n\r\n`)
+    client.write(content.subarray(0, 1))
+    return client
+  })
+  closers.push(async () => {
+    for (const client of clients) client.destroy()
+  })
+  await until(() => taken.length + refused === clients.length)
+  expect(refused).toBe(4)
+  // As much as they take, which nobody frees
+  for (const client of clients) client.write(content.subarray(1, 4 * MiB))
+  await until(() => taken.every(({ reader }) => reader.isFull))
+  const sizes = taken.map(({ lent }) => lent).sort((one, other) => other - one)
+  const [large, small] = [sizes.slice(0, 8), sizes.slice(8)]
+  for (const size of large) expect(Math.abs(size - 2 * MiB)).toBeLessThanOrEqual(64 * 1024)
+  for (const size of small) expect(Math.abs(size - MiB)).toBeLessThanOrEqual(64 * 1024)
+  for (const { reader } of taken) reader.close()
+})
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setImmediate()
+}

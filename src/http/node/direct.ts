@@ -5,13 +5,17 @@ import type { Socket } from 'node:net'
  * Bodies whose rest is at least this long are worth it, in bytes. The connection cannot be given back to Node's parser
  * afterwards and is closed behind the answer, so short ones are not.
  */
-export const LARGE = 32 * 1024 * 1024
+export const LARGE = 8 * 1024 * 1024
 
-/** Memory of each connection that is read directly, in bytes. Two batches: one is written while the other fills. */
-const RING = 2 * 1024 * 1024
-/** Connections that are read directly at once: with {@link RING}, 32 MiB. All others go the common way. */
-const SLOTS = 16
-/** Rings that are kept for the next connection. */
+/**
+ * Memory of each connection that is read directly, in bytes, and how many there are at once: 64 MiB in all. Two batches where they are
+ * few: one is written while the other fills. One where they are many: others fill while it is written. All beyond go the common way.
+ */
+const RINGS = [
+  { size: 2 * 1024 * 1024, count: 8 },
+  { size: 1024 * 1024, count: 48 },
+] as const
+/** Rings of each size that are kept for the next connections. */
 const SPARES = 4
 /** Where the first bytes after a pause land, and least room for which it is worth to go on. */
 const LANDING = 64 * 1024
@@ -20,6 +24,8 @@ const PROVEN: ReadonlySet<string> = new Set(['20', '22', '24'])
 
 /** A body on its way from the socket into memory of our own. */
 export interface DirectReader {
+  /** Nothing comes before something is freed. */
+  readonly isFull: boolean
   pause(): void
   resume(): void
   /** The oldest `count` bytes that were delivered are not needed any more. */
@@ -51,19 +57,19 @@ export interface DirectReaders {
 }
 
 export function createDirectReaders(): DirectReaders {
-  const idle: Uint8Array[] = []
-  let active = 0
+  const stocks = RINGS.map(({ size, count }) => ({ size, left: count, idle: [] as Uint8Array[] }))
   return {
     takeOver(request, response, left, deliver) {
-      if (active >= SLOTS) return null
+      const stock = stocks.find((one) => one.left > 0)
+      if (stock === undefined) return null
       const inside = lookInside(request.socket)
       if (inside === null) return null
-      active++
-      const ring = idle.pop() ?? Buffer.allocUnsafeSlow(RING)
+      stock.left--
+      const ring = stock.idle.pop() ?? Buffer.allocUnsafeSlow(stock.size)
       const release = (clean: boolean): void => {
-        active--
+        stock.left++
         // Somebody may still write from a ring that did not come back whole.
-        if (clean && idle.length < SPARES) idle.push(ring)
+        if (clean && stock.idle.length < SPARES) stock.idle.push(ring)
       }
       const complete = (): void => {
         request.complete = true
@@ -170,6 +176,14 @@ class RingReader implements DirectReader {
     this.#goOn()
   }
 
+  get isFull(): boolean {
+    return this.#room < LANDING
+  }
+
+  get #room(): number {
+    return this.#ring.length - this.#lent
+  }
+
   pause(): void {
     this.#paused = true
     this.#hold()
@@ -213,14 +227,14 @@ class RingReader implements DirectReader {
 
   /** Memory for the next read. Never beyond the body: what a client sends behind it stays in the kernel. */
   #next(): Uint8Array {
-    const free = RING - this.#lent
+    const free = this.#room
     this.#lands = this.#over || free < LANDING
     if (this.#lands) return this.#landing.subarray(0, Math.max(1, Math.min(LANDING, this.#left)))
-    return this.#ring.subarray(this.#head, this.#head + Math.min(RING - this.#head, free, this.#left))
+    return this.#ring.subarray(this.#head, this.#head + Math.min(this.#ring.length - this.#head, free, this.#left))
   }
 
   #mayAsk(): boolean {
-    return !this.#over && !this.#paused && RING - this.#lent >= LANDING
+    return !this.#over && !this.#paused && !this.isFull
   }
 
   #goOn(): void {
@@ -242,13 +256,13 @@ class RingReader implements DirectReader {
 
   /** Moves what came after a wait from `#landing` into the ring. */
   #land(bytes: Uint8Array): void {
-    if (bytes.length > RING - this.#lent) {
+    if (bytes.length > this.#room) {
       // Somebody else has started the socket. Rather cut it than lose a byte: the client comes back for what is missing.
       this.#inside.socket.destroy()
       this.#over = true
       return
     }
-    const first = bytes.subarray(0, RING - this.#head)
+    const first = bytes.subarray(0, this.#ring.length - this.#head)
     for (const piece of [first, bytes.subarray(first.length)]) {
       if (piece.length === 0 || this.#over) continue
       this.#ring.set(piece, this.#head)
@@ -259,7 +273,7 @@ class RingReader implements DirectReader {
   /** Hands over what stands at the head. */
   #lend(count: number): void {
     const chunk = this.#ring.subarray(this.#head, this.#head + count)
-    this.#head = (this.#head + count) % RING
+    this.#head = (this.#head + count) % this.#ring.length
     this.#lent += count
     this.#left -= count
     this.#owner.deliver(chunk)
