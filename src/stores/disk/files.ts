@@ -21,6 +21,8 @@ export interface Disk {
   readonly gaits: Gaits
   /** By paths of bytes. */
   readonly doubts: Doubts
+  /** How many reads with large pieces are under way. */
+  readonly reads: { large: number }
   /** Brings the names in one folder to the disk. */
   readonly syncFolder: (folder: string) => Promise<void>
   /** A name for a temporary file beside `path`, different each time and in each process; never the name of an upload. */

@@ -35,6 +35,7 @@ export function diskOf(options: DiskStoreOptions): Disk {
     durability: options.durability ?? 'finish',
     gaits: gaits(pace(options.pace)),
     doubts: createDoubts(),
+    reads: { large: 0 },
     syncFolder: folderSync(),
     temporary: (path) => `${path}.${run}${(serial++).toString(36)}.tmp`,
   }
