@@ -57,6 +57,7 @@ it.each([
     'whose chunk extensions never end',
     `POST /files/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;${'x'.repeat(20_000)}`,
   ],
+  ['by the method of the preface of HTTP/2', 'PRI /files/x\r\nHost: x\r\n\r\n'],
   ['that wants a tunnel', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n'],
 ])('a request is answered although another follows at once %s, which is refused', async (_, garbage) => {
   const got = await converse(CREATION + garbage)

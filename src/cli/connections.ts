@@ -47,6 +47,9 @@ export function watchConnections(server: Server, event: 'connection' | 'secureCo
   })
   return {
     began(response) {
+      // Node cuts a connection on which it has read this method, and with it the answers to what was asked before. Methods are
+      // case-sensitive, so this is another that nobody knows
+      if (response.req.method === 'PRI') response.req.method = 'pri'
       const responses = open.get(response.req.socket)
       responses?.add(response)
       if (draining !== null) response.shouldKeepAlive = false
