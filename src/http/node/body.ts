@@ -157,9 +157,13 @@ export class NodeBody implements Body {
   }
 
   #lend(chunk: Buffer): void {
-    const source = this.#source
     this.#lent ??= new LentChunks('stream' in this.#request ? FRAME_HEADER : 0, this.#held)
-    this.#lent.add(chunk, source.listenerCount('data') === 1 && source.listenerCount('readable') === 0)
+    this.#lent.add(chunk, this.#isAlone())
+  }
+
+  /** Whether nobody else listens to the body. */
+  #isAlone(): boolean {
+    return this.#source.listenerCount('data') === 1 && this.#source.listenerCount('readable') === 0
   }
 
   #isLarge(): boolean {
@@ -181,6 +185,8 @@ export class NodeBody implements Body {
   readonly #goDirect = (): void => {
     const [request, response] = [this.#request, this.#response]
     if (this.#sink === null || this.#direct !== null || 'stream' in request || 'stream' in response) return
+    // They are told by the parser only
+    if (!this.#isAlone()) return
     // What was read and waits in a paused request comes first; reading it tells the listener.
     while (request.readableLength > 0) request.read()
     const left = (this.length ?? 0) - this.#parsed

@@ -151,6 +151,25 @@ describe('a large body from a quick client', () => {
   })
 })
 
+test('a large body to which somebody else listens is left to the parser, so that they get all of it', async () => {
+  const uploads = await createUploads({ store: memoryStore() })
+  closers.push(() => uploads.close(1000))
+  const hash = createHash('sha256')
+  const server = createServer({ requestTimeout: 0 }, (incoming, response) => {
+    // Not before the upload server begins to read: what others have read by then is lost for it
+    if (incoming.method === 'PATCH') {
+      incoming.once('resume', () => incoming.on('data', (chunk: Buffer) => hash.update(chunk)))
+    }
+    return uploads.node(incoming, response)
+  })
+  const port = await listen(server)
+  const path = await create(port, SIZE)
+  const answer = await send(port, 'PATCH', path, patchFields(0), content)
+  expect(answer.status).toBe(204)
+  expect(hash.digest('hex')).toBe(digest)
+  expect(sha256((await send(port, 'GET', path, {})).body)).toBe(digest)
+})
+
 test('a body that is not large leaves its connection open', async () => {
   const { port } = await serve()
   const path = await create(port, LARGE - 1)
