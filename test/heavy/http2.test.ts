@@ -57,7 +57,7 @@ test(`${UPLOADS} uploads on ${CONNECTIONS} connections of HTTP/2, with resets an
   /** Asks until there is an answer: a connection may be cut meanwhile. */
   async function ask(own: Random, headers: Record<string, string>): Promise<Record<string, unknown>> {
     for (let tries = 0; tries < 100; tries++) {
-      const stream = await own.pick(lines).open(headers)
+      const stream = own.pick(lines).open(headers)
       stream.end()
       stream.resume()
       // A stream whose connection is cut may end without a word
@@ -74,7 +74,7 @@ test(`${UPLOADS} uploads on ${CONNECTIONS} connections of HTTP/2, with resets an
   /** Sends the rest of an upload, or what fate lets through. */
   async function send(own: Random, upload: Upload, offset: number): Promise<void> {
     const path = own.pick(lines)
-    const stream = await path.open({
+    const stream = path.open({
       ':method': 'PATCH',
       ':path': upload.path,
       'upload-offset': String(offset),
@@ -117,7 +117,7 @@ test(`${UPLOADS} uploads on ${CONNECTIONS} connections of HTTP/2, with resets an
 
 interface Line {
   /** Begins a request on the connection, which is made anew if it is gone. */
-  open(headers: Record<string, string>): Promise<ClientHttp2Stream>
+  open(headers: Record<string, string>): ClientHttp2Stream
   /** Cuts the connection, with all that is under way on it. */
   cut(): void
 }
@@ -130,7 +130,7 @@ function line({ origin }: Server): Line {
     session = null
   }
   return {
-    async open(headers) {
+    open(headers) {
       if (session === null || session.closed || session.destroyed) {
         // All bodies wait in it
         session = connect(origin, { maxSessionMemory: 200 })
